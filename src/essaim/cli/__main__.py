@@ -1,0 +1,7 @@
+"""`python -m essaim.cli`: the same as `essaim`."""
+
+import sys
+
+from essaim.cli import main
+
+sys.exit(main())
