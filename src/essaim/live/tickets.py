@@ -1,0 +1,95 @@
+"""Tickets (who may write in a room, without saying who it is) and passes (for signed-in members).
+
+A ticket is 24 bytes, base64url: room number (4), participant (4), expiry in seconds (4), keyed BLAKE2b-96
+(12). It is checked without a store and holds nothing about the person. The key is the room's own.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import struct
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+KEY_BYTES: Final = 32
+_MAC: Final = 12
+_HEAD: Final = struct.Struct(">III")
+_TICKET: Final = b"essaim-ticket"
+_PASS: Final = b"essaim-pass"
+_PASS_LARGEST: Final = 2_048
+
+
+class TicketError(ValueError):
+    """A ticket or pass that opens nothing here; `code`: bad-…, expired-… or wrong-room."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a pass says: the subject (stable for one member in one room) and the name to show."""
+
+    subject: str
+    name: str
+
+
+def issue(key: bytes, number: int, participant: int, expires_s: int) -> str:
+    """Make the ticket of `participant` in room `number`, valid until `expires_s` (seconds since 1970)."""
+    head = _HEAD.pack(number, participant, expires_s)
+    return base64.urlsafe_b64encode(head + _mac(key, _TICKET, head)).decode()
+
+
+def check(key: bytes, number: int, ticket: str, now: int) -> int:
+    """Give the participant of a ticket at `now` (ms), or raise TicketError."""
+    try:
+        raw = base64.b64decode(ticket, b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise TicketError("bad-ticket") from None
+    if len(raw) != _HEAD.size + _MAC:
+        raise TicketError("bad-ticket")
+    head, mac = raw[: _HEAD.size], raw[_HEAD.size :]
+    room, participant, expires_s = _HEAD.unpack(head)
+    # The room comes first: the MAC of another room's ticket cannot be judged with this room's key.
+    if room != number:
+        raise TicketError("wrong-room")
+    if not hmac.compare_digest(mac, _mac(key, _TICKET, head)):
+        raise TicketError("bad-ticket")
+    if now >= expires_s * 1000:
+        raise TicketError("expired-ticket")
+    return int(participant)
+
+
+def sign_pass(key: bytes, room: str, subject: str, name: str, expires: int) -> str:
+    """Make the pass of a signed-in member for `room`, valid until `expires` (seconds since the epoch)."""
+    body = msgspec.msgpack.encode((room, subject, name, expires))
+    return base64.urlsafe_b64encode(_mac(key, _PASS, body) + body).decode().rstrip("=")
+
+
+def check_pass(key: bytes, room: str, token: str, now: int) -> Pass:
+    """Read a pass at `now` (ms), or raise TicketError."""
+    if len(token) > _PASS_LARGEST:
+        raise TicketError("bad-pass")
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise TicketError("bad-pass") from None
+    mac, body = raw[:_MAC], raw[_MAC:]
+    if not hmac.compare_digest(mac, _mac(key, _PASS, body)):
+        raise TicketError("bad-pass")
+    its_room, subject, name, expires = msgspec.msgpack.decode(body, type=tuple[str, str, str, int])
+    if its_room != room:
+        raise TicketError("wrong-room")
+    if now >= expires * 1000:
+        raise TicketError("expired-pass")
+    return Pass(subject, name)
+
+
+def _mac(key: bytes, purpose: bytes, body: bytes) -> bytes:
+    return blake2b(body, digest_size=_MAC, key=key, person=purpose).digest()
