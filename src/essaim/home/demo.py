@@ -1,0 +1,3 @@
+"""The demo organisation's people (fictional)."""
+
+DEMO_FACILITATOR = "claire.morel@altura.example"

@@ -1,0 +1,1 @@
+"""Who: organisations and their units, members and their roles, invitations, login."""
