@@ -23,7 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_data_folder(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Journals go to the test's own folder."""
     if "settings" in request.fixturenames or request.node.get_closest_marker("django_db"):
-        request.getfixturevalue("settings").DATA_DIR = tmp_path
+        settings = request.getfixturevalue("settings")
+        settings.DATA_DIR, settings.LIVE_STORE = tmp_path, str(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,12 @@ from essaim.live.plan import Plan
 from essaim.live.room import Room
 from essaim.live.spec import RoomSpec
 from essaim.live.statements import StatementRow
-from tests.live.rooms import make_spec, running
+from tests.live.rooms import load_votes, make_spec, running
 from tests.live.served import real_server
 
-CHROMIUM = os.environ.get("ESSAIM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = (
+    os.environ.get("ESSAIM_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+)
 FLAGS = [
     "--no-sandbox",
     "--disable-quic",
@@ -49,7 +51,7 @@ class Served:
     def load_camps(self) -> None:
         """Make a room where two camps have voted; only possible before a server holds it."""
         self.camps = self.open(compare())
-        hubs.load_votes(
+        load_votes(
             self.data,
             self.camps.room,
             [

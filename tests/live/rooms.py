@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from essaim.live import offline
 from essaim.live import plan as plans
 from essaim.live.limits import WIDE, Limits
 from essaim.live.plan import PhaseWindow, Plan
@@ -74,3 +77,14 @@ def idea(mark: str, text: str = "Une idée", **fields: Any) -> dict[str, Any]:
 def codes(outcome: Outcome) -> list[tuple[str, int, str]]:
     """What was refused, in a stable order."""
     return sorted((one.what, one.index, one.code) for one in outcome.refused)
+
+
+def load_votes(data: Path, room: str, triples: Iterable[tuple[int, int, int]]) -> dict[int, int]:
+    """Write (label, statement, vote) into the journal of a room that no hub holds, all at one time."""
+    votes = ((int(label), int(statement), int(vote), NOW) for label, statement, vote in triples)
+    return offline.load_votes(data, room, votes)
+
+
+def number_of(room: Room, participant: int, mark: str) -> int:
+    """The id of a contribution, by who made it and its mark."""
+    return room._marks[participant, mark]

@@ -11,6 +11,7 @@ from essaim.live import plan as plans
 from essaim.live.limits import Limits
 from essaim.live.plan import PhaseWindow, Plan
 from essaim.live.problems import RefusalError
+from essaim.live.records import JoinRecord
 from essaim.live.room import Room
 from essaim.live.tickets import sign_pass
 from tests.live.rooms import KEY, MINUTE, NOW, codes, enter, idea, make_room, make_spec, running, send
@@ -317,6 +318,9 @@ def test_one_member_is_one_participant() -> None:
     assert refusal(join, **{"pass": elsewhere}).code == "wrong-room"
 
 
-def test_a_ticket_of_an_unknown_participant_must_join_again() -> None:
+def test_a_ticket_is_enough_where_another_worker_let_its_holder_in() -> None:
     room = make_room()
-    assert refusal(room.admit, room.ticket(5, NOW), NOW).code == "bad-ticket"
+    send(room, room.ticket(5, NOW), 1, votes=[[0, 1]])
+    assert (room.votes_of(5), room.people.count) == ({0: 1}, 0)
+    room.apply(JoinRecord(5, NOW, "fr"))
+    assert (room.votes_of(5), room.people.count) == ({0: 1}, 1)

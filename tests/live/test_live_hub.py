@@ -15,10 +15,11 @@ import pytest
 from essaim.engines.votes import from_triples
 from essaim.live import hub as hubs
 from essaim.live import live_room, plan
-from essaim.live.files import LockedError, UnknownRoomError
+from essaim.live.errors import LockedError, UnknownRoomError
+from essaim.live.file_store import FileStore
 from essaim.live.limits import WIDE, Limits
 from essaim.live.spec import Seed, SpecError
-from tests.live.rooms import idea, make_spec
+from tests.live.rooms import idea, load_votes, make_spec
 from tests.live.served import ROOM, bearer, join, live_spec, real_server, serving
 
 
@@ -37,7 +38,9 @@ def test_publish_reaches_the_view_from_another_thread(tmp_path: Path) -> None:
             view = await asyncio.to_thread(from_a_page)
             assert (view.rev, view.votes, view.participants) == (5, 1, 1)
             assert view.statements[3].status == "hidden"
-            assert hubs.view(tmp_path, "room-1") is running_hub.current_view("room-1"), "not a copy from disk"
+            shown = running_hub.current_view("room-1")
+            assert shown is not None
+            assert hubs.view(tmp_path, "room-1").facts is shown.facts, "not a copy from disk"
             await asyncio.to_thread(hubs.publish, tmp_path, live_spec(rev=4, title="Older"))
             assert (await client.get(f"{ROOM}/frame")).json()["title"] == "Nouveau titre"
             hubs.publish(tmp_path, live_spec(rev=6, title="From the loop itself"))
@@ -56,7 +59,7 @@ def test_a_specification_written_by_another_process_is_seen(
     async def scenario() -> None:
         async with serving(tmp_path, live_spec()) as (client, _):
             await client.get(f"{ROOM}/state")
-            hubs.files.write_spec(tmp_path, live_spec(rev=2, title="By hand"))
+            FileStore(tmp_path).write_spec(live_spec(rev=2, title="By hand"))
             await eventually(lambda: hubs.view(tmp_path, "room-1").rev == 2)
             (tmp_path / "live" / "room-1" / "spec.json").write_bytes(b"{ broken")
             await asyncio.sleep(0.1)
@@ -80,7 +83,7 @@ def test_codes_are_found_in_any_case_and_follow_changes(
 
     async def scenario() -> None:
         async with serving(tmp_path, live_spec()) as (client, _):
-            hubs.files.write_spec(tmp_path, make_spec(room="room-2", number=2, code="Second"))
+            FileStore(tmp_path).write_spec(make_spec(room="room-2", number=2, code="Second"))
             for code, status in (("abc123", 200), ("SECOND", 200), ("second", 200), ("third", 404)):
                 assert (await client.get(f"/s/{code}")).status_code == status
             await asyncio.to_thread(hubs.publish, tmp_path, live_spec(rev=2, code="CHANGED"))
@@ -98,7 +101,7 @@ def test_two_hubs_cannot_write_one_room(tmp_path: Path) -> None:
                 answer = await other.get(f"{ROOM}/state")
                 assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
             with pytest.raises(LockedError):
-                hubs.load_votes(tmp_path, "room-1", [(0, 0, 1)])
+                load_votes(tmp_path, "room-1", [(0, 0, 1)])
             send = {"seq": 1, "votes": [[0, 1]]}
             assert (await client.post(f"{ROOM}/batch", json=send, headers=bearer(ticket))).status_code == 200
         async with serving(tmp_path) as (again, _):
@@ -124,14 +127,14 @@ def test_views_from_disk(tmp_path: Path) -> None:
     view = hubs.view(tmp_path, "room-1")
     assert (view.votes, view.participants, view.opinion, view.phase.name) == (0, 0, None, "compare")
     folder = tmp_path / "live" / "room-1"
-    assert not (folder / "journal-0.log").exists(), "looking writes nothing"
+    assert not (folder / "journal-0-000001.log").exists(), "looking writes nothing"
     assert not (folder / "key").exists()
-    hubs.load_votes(tmp_path, "room-1", [(0, 0, 1)])
+    load_votes(tmp_path, "room-1", [(0, 0, 1)])
     assert hubs.view(tmp_path, "room-1").votes == 1
-    with (folder / "journal-0.log").open("ab") as file:
+    with (folder / "journal-0-000001.log").open("ab") as file:
         file.write(b"a block that is being written")
     assert hubs.view(tmp_path, "room-1").votes == 1
-    assert (folder / "journal-0.log").read_bytes().endswith(b"written"), "looking cuts nothing"
+    assert (folder / "journal-0-000001.log").read_bytes().endswith(b"written"), "looking cuts nothing"
     with pytest.raises(SpecError):
         hubs.publish(tmp_path, make_spec(code=""))
 
@@ -142,7 +145,7 @@ def test_imported_votes_are_exactly_the_given_ones(tmp_path: Path) -> None:
     votes = rng.integers(-1, 2, 60_000)
     hubs.publish(tmp_path, live_spec(seeds=tuple(Seed(n, f"s{n}") for n in range(100))))
     started = time.perf_counter()
-    numbers = hubs.load_votes(tmp_path, "room-1", zip(people, cards, votes, strict=True))
+    numbers = load_votes(tmp_path, "room-1", zip(people, cards, votes, strict=True))
     assert time.perf_counter() - started < 2
     view = hubs.view(tmp_path, "room-1")
     assert numbers == {int(label): int(label) for label in np.unique(people)}, "labels are kept"
@@ -150,11 +153,11 @@ def test_imported_votes_are_exactly_the_given_ones(tmp_path: Path) -> None:
     for name in ("participants", "statements", "indptr", "indices", "values"):
         assert np.array_equal(getattr(view.vote_matrix, name), getattr(expected, name))
     with pytest.raises(ValueError, match="statement 777"):
-        hubs.load_votes(tmp_path, "room-1", [(0, 0, 1), (0, 777, 1)])
+        load_votes(tmp_path, "room-1", [(0, 0, 1), (0, 777, 1)])
     with pytest.raises(ValueError, match="a vote is"):
-        hubs.load_votes(tmp_path, "room-1", [(0, 0, 1), (0, 1, 2)])
+        load_votes(tmp_path, "room-1", [(0, 0, 1), (0, 1, 2)])
     assert hubs.view(tmp_path, "room-1").votes == view.votes
-    assert hubs.load_votes(tmp_path, "room-1", [(0, 0, 1)]) == {0: int(people.max()) + 1}
+    assert load_votes(tmp_path, "room-1", [(0, 0, 1)]) == {0: int(people.max()) + 1}
 
 
 def test_the_opinion_map_follows_the_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +300,7 @@ def test_a_slow_reader_is_cut(tmp_path: Path) -> None:
                 await never.wait()
                 return {"type": "http.disconnect"}
 
-            await asyncio.wait_for(live.stream.serve(stuck, silent, heartbeat=1, patience=0.05), 1)
+            await asyncio.wait_for(live.stream.serve(stuck, silent, patience=0.05, unsent=1000), 1)
             assert len(live.stream) == 0
 
     asyncio.run(scenario())

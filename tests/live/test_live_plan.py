@@ -151,6 +151,37 @@ def test_freeze_and_unfreeze() -> None:
     assert thawed.rev == frozen.rev + 1
 
 
+def test_the_end_for_good_comes_after_the_freeze_and_is_the_end() -> None:
+    closed = plans.close(plans.start(TWO, T), T + 5)
+    assert refused(plans.end, plans.start(TWO, T), T + 6) == "not-closed"
+    assert refused(plans.end, closed, T + 6) == "not-frozen"
+    ended = plans.end(plans.freeze(closed, T + 6), T + 7)
+    assert ended.ended_at == T + 7
+    for change in (plans.end, plans.unfreeze):
+        assert refused(change, ended, T + 8) == "ended"
+    assert refused(plans.reopen, ended, T + 8, minutes=5) == "frozen"
+
+
+def test_a_session_can_be_reopened_as_long_as_its_tickets_are_good() -> None:
+    closed = plans.close(plans.start(TWO, T), T)
+    assert plans.reopen(closed, T + plans.REOPENABLE_MS, minutes=5).closed_at is None
+    assert refused(plans.reopen, closed, T + plans.REOPENABLE_MS + 1, minutes=5) == "too-late"
+
+
+@given(now=st.integers(T - 5 * MINUTE, T + 60 * MINUTE), paused=st.booleans(), frozen=st.booleans())
+def test_nothing_changes_between_two_moments(now: int, paused: bool, frozen: bool) -> None:
+    plan = plans.start(TWO, T)
+    plan = plans.pause(plan, T + 3 * MINUTE) if paused else plan
+    plan = plans.freeze(plan, T + 25 * MINUTE) if frozen else plan
+    changes = plans.moments(plan, 15_000)
+    since = max((one for one in changes if one <= now), default=now - 1)
+    said = [
+        (plans.phase_at(plan, at), [takes(plan, name, at, grace=15_000) for name in plans.PHASE_NAMES])
+        for at in (since, now)
+    ]
+    assert since == now - 1 or said[0] == said[1]
+
+
 @pytest.mark.parametrize(
     ("name", "offset", "taken"),
     [

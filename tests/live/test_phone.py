@@ -301,7 +301,7 @@ def test_groups_are_told_in_words_and_drawn() -> None:
     from essaim.engines import opinion
     from essaim.engines.votes import from_triples
 
-    columns = room.votes.columns()
+    columns = room.votes.copy().standing()
     statement = [room.votes.targets[one] for one in columns.target.tolist()]
     room.use_opinion(opinion.analyse(from_triples(columns.participant, statement, columns.value)))
     assert room.opinion is not None

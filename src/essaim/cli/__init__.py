@@ -1,4 +1,4 @@
-"""The command line: `essaim demo | serve | live | import | replay | export | analyse | manage`.
+"""The command line: `essaim demo | serve | live | import | replay | export | analyse | crowd | journal | manage`.
 
 One file a command; each has `add_parser(subparsers)`, and imports what is heavy only when it runs.
 """
@@ -11,7 +11,7 @@ from importlib import import_module
 
 import essaim
 
-COMMANDS = ("demo", "serve", "founding", "importing", "replay", "exporting", "analyse", "manage")
+COMMANDS = ("demo", "serve", "founding", "importing", "replay", "exporting", "analyse", "crowd", "journal", "manage")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import secrets
 import shutil
-import subprocess
 import sys
-import threading
+import time
 import urllib.request
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +57,9 @@ def run(options: argparse.Namespace) -> int:
         (folder / "password").write_text(password + "\n")
     announce(folder)
     from essaim.cli.serve import serve
+    from essaim.live.supervisor import Child
 
-    stop = threading.Event()
-    crowd = threading.Thread(target=_crowd, args=(options.people, stop), daemon=True)
-    crowd.start()
-    try:
-        return serve()
-    finally:
-        stop.set()
-        crowd.join(5)
+    return serve([Child("crowd", partial(_crowd, options.people), again=False)])
 
 
 def announce(folder: Path) -> None:
@@ -88,27 +84,24 @@ def announce(folder: Path) -> None:
     print(f"  Or log in as    {DEMO_FACILITATOR} / {(folder / 'password').read_text().strip()}\n", flush=True)
 
 
-def _crowd(people: int, stop: threading.Event) -> None:
-    """Wait for the server, then let the simulated participants in; end them with the server."""
+def _crowd(people: int, ready: Callable[[], None]) -> int:
+    """Wait for the server, then let the simulated participants in (in a process of its own, which ends with it)."""
     from django.conf import settings
+    from django.db import connections
 
+    from essaim.cli import simulate
     from essaim.cli.demo_data import live_session
 
     session = live_session()
+    connections.close_all()
     base = f"http://127.0.0.1:{settings.ENVIRONMENT.port}"
     if session is None or not people:
-        return
+        return 0
+    ready()
     for _attempt in range(120):
-        if stop.wait(0.5):
-            return
-        try:
+        time.sleep(0.5)
+        with contextlib.suppress(OSError):
             with urllib.request.urlopen(f"{base}/live/{session.id}/state", timeout=2):  # noqa: S310 (our own server)
-                break
-        except OSError:
-            continue
-    command = [sys.executable, "-m", "essaim.cli.simulate", base, session.id, "--people", str(people)]
-    with subprocess.Popen(command) as child:
-        while child.poll() is None:
-            if stop.wait(0.5):
-                child.terminate()
-                break
+                pass
+            return simulate.main([base, session.id, "--people", str(people)])
+    return 1

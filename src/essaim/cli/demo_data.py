@@ -146,7 +146,7 @@ def _running(by: Actor, now: datetime) -> None:
     crowd.rate(0.8, begun, turned)
     crowd.contribute(altura.VOICES, begun, turned)
     crowd.vote([*enumerate(altura.SEEDS), *crowd.numbered], 0.35, turned, at)
-    append_records(settings.DATA_DIR, session.id, crowd.records, now=at)
+    append_records(settings.LIVE_STORE, session.id, crowd.records)
 
 
 def _held(by: Actor, now: datetime) -> None:
@@ -177,7 +177,7 @@ def _held(by: Actor, now: datetime) -> None:
     crowd.rate(0.7, at, turned, scales=("satisfaction",), items={1: 3.9, 2: 2.6, 3: 3.3, 4: 2.9, 5: 3.7})
     crowd.contribute(altura.LAUNCH_VOICES, at, turned)
     crowd.vote([*enumerate(altura.LAUNCH_SEEDS), *crowd.numbered], 1.0, turned, ended)
-    append_records(settings.DATA_DIR, session.id, crowd.records, now=ended)
+    append_records(settings.LIVE_STORE, session.id, crowd.records)
     session.refresh_from_db()
     actions.freeze_session(
         session_id=session.id, expected_rev=session.plan_rev, by=by, now=now - timedelta(days=20)

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     if session is None:
         print(f"essaim: there is no session {options.id!r}.", file=sys.stderr)
         return 1
-    view = hub.view(settings.DATA_DIR, session.id)
+    view = hub.view(settings.LIVE_STORE, session.id)
     out = csv.writer(sys.stdout, lineterminator="\n")
     if options.statements:
         out.writerow(["statement", "text", "origin", "status", "agrees", "disagrees", "passes", "seen"])

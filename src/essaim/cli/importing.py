@@ -55,7 +55,7 @@ def run_polis(options: argparse.Namespace) -> int:
         by=system(organisation),
         now=timezone.now(),
     )
-    load_votes(settings.DATA_DIR, session.id, votes, now=int(timezone.now().timestamp() * 1000))
+    load_votes(settings.LIVE_STORE, session.id, votes)
     print(session.id)
     return 0
 

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     if source is None:
         print(f"essaim: there is no session {options.session!r}.", file=sys.stderr)
         return 1
-    events = events_of(read_records(settings.DATA_DIR, source.id))
+    events = events_of(read_records(settings.LIVE_STORE, source.id))
     session = open_replay(session_id=source.id, by=system(source.organisation_id), now=timezone.now())
     print(session.id, flush=True)
     server, base = (None, options.url) if options.url else _own_server()
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         if server is not None:
             server.terminate()
             server.wait(15)
-    before, after = hub.view(settings.DATA_DIR, source.id), hub.view(settings.DATA_DIR, session.id)
+    before, after = hub.view(settings.LIVE_STORE, source.id), hub.view(settings.LIVE_STORE, session.id)
     return report(before, after, seconds)
 
 

@@ -27,3 +27,4 @@ def prepare(*, migrate: bool = True, **overrides: str) -> None:
         from django.core.management import call_command
 
         call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)

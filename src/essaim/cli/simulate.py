@@ -1,22 +1,29 @@
-"""Simulated participants with planted opinion groups: the demo's crowd. Deterministic under its seed."""
+"""Simulated participants with planted opinion groups: the demo's crowd, sent by the same engine as `essaim crowd`."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import httpx
 import numpy as np
 
 from essaim.cli.altura import GROUP_SHARES, Leans
+from essaim.live.crowd.engine import Crowd
+from essaim.live.crowd.opinions import Lean, Opinions
+from essaim.live.crowd.pace import Pace
+from essaim.live.crowd.target import TargetError, find
 
 PASS_SHARE = 0.09
+UNKNOWN: Leans = (0.3, 0.0, -0.3)
+"""What the groups think of a statement that the demo does not know: somebody who watches wrote it."""
+BIASES = (-0.8, -0.4, 0.0, 0.4, 0.8)
+"""The crowd's strictness in five kinds: what is drawn with a standard deviation of 0.5, rounded."""
+CONNECTIONS = 64
+DAY_MINUTES = 24 * 60.0
 
 
 @dataclass(frozen=True)
@@ -38,100 +45,56 @@ def people(count: int, rng: np.random.Generator, *, most: int = 40) -> list[Pers
     ]
 
 
+def agreement(leans: Leans, group: int, bias: float) -> float:
+    """Return the share of agreement among those who do not pass: logistic around the lean of the group."""
+    return float(1 / (1 + np.exp(-(leans[group] + bias))))
+
+
 def answer(person: Person, leans: Leans, rng: np.random.Generator) -> int:
-    """Return +1, -1 or 0 (pass): a logistic choice around the lean of the person's group."""
+    """Return +1, -1 or 0 (pass)."""
     if rng.random() < PASS_SHARE:
         return 0
-    return 1 if rng.random() < 1 / (1 + np.exp(-(leans[person.group] + person.bias))) else -1
+    return 1 if rng.random() < agreement(leans, person.group, person.bias) else -1
 
 
-async def crowd(
-    *, base: str, room: str, leans: dict[str, Leans], count: int, minutes: float, seed: int
-) -> None:
+def lean_of(leans: dict[str, Leans]) -> Lean:
+    """Return what a kind of person (group × strictness) thinks of a statement, by its text."""
+
+    def lean(kind: int, _statement: int, text: str) -> float:
+        group, strictness = divmod(kind, len(BIASES))
+        return agreement(leans.get(text, UNKNOWN), group, BIASES[strictness])
+
+    return lean
+
+
+def crowd(*, base: str, room: str, leans: dict[str, Leans], count: int, minutes: float, seed: int) -> None:
     """Let `count` people join over `minutes` and vote at a human pace, through the same doors as a phone.
 
-    A statement that the demo does not know (written by whoever watches) gets leans near zero. Ends when everybody has left,
-    or when the session closes.
+    Ends when everybody has left, when the session closes, or when the process that started this one is gone.
+    Raises TargetError.
     """
-    rng = np.random.default_rng(seed)
-    crowd_ = people(count, rng)
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    over = asyncio.Event()
-    watch = asyncio.create_task(_until_orphaned(over))
-    async with httpx.AsyncClient(base_url=f"{base}/live/{room}", limits=limits, timeout=20) as client:
-        tasks = []
-        for person in crowd_:
-            tasks.append(
-                asyncio.create_task(
-                    _one(client, person, leans, np.random.default_rng(rng.integers(2**32)), over)
-                )
-            )
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), rng.exponential(minutes * 60 / count))
-            if over.is_set():
-                break
-        await asyncio.gather(*tasks, return_exceptions=True)
-    watch.cancel()
-
-
-async def _until_orphaned(over: asyncio.Event) -> None:
-    """End the crowd when the server that started it is gone, however it went."""
+    crowd_ = people(count, np.random.default_rng(seed))
+    kinds = [
+        one.group * len(BIASES) + min(range(len(BIASES)), key=lambda n: abs(BIASES[n] - one.bias))
+        for one in crowd_
+    ]
     parent = os.getppid()
-    while os.getppid() == parent:
-        await asyncio.sleep(1)
-    over.set()
-
-
-async def _one(
-    client: httpx.AsyncClient,
-    person: Person,
-    leans: dict[str, Leans],
-    rng: np.random.Generator,
-    over: asyncio.Event,
-) -> None:
-    """One simulated participant: joins, then answers one or two statements every few seconds."""
-    joined = await _post(client, "/join", {"lang": "fr", "unit": None}, None, over, rng)
-    if joined is None:
-        return
-    ticket, waiting = joined["ticket"], joined["next"]
-    answered = seq = 0
-    while waiting and answered < person.patience and not over.is_set():
-        await asyncio.sleep(rng.gamma(4.0, 2.0))
-        taken = waiting[: int(rng.integers(1, 4))]
-        votes = [[one["id"], answer(person, leans.get(one["text"], (0.3, 0.0, -0.3)), rng)] for one in taken]
-        seq += 1
-        reply = await _post(client, "/batch", {"seq": seq, "votes": votes}, ticket, over, rng)
-        if reply is None:
-            return
-        answered += len(votes)
-        waiting = reply["next"]
-
-
-async def _post(
-    client: httpx.AsyncClient,
-    path: str,
-    body: dict[str, object],
-    ticket: str | None,
-    over: asyncio.Event,
-    rng: np.random.Generator,
-) -> dict[str, Any] | None:
-    """Post until it is taken; None when the session is over or this person should give up."""
-    headers = {"Authorization": f"Bearer {ticket}"} if ticket else {}
-    for attempt in range(200):
-        if over.is_set():
-            return None
-        with contextlib.suppress(httpx.TransportError):
-            answer_ = await client.post(path, json=body, headers=headers)
-            if answer_.status_code < 300:
-                return dict(answer_.json())
-            code = answer_.json().get("code", "")
-            if code in ("closed", "frozen", "unknown-room"):
-                over.set()
-                return None
-            if answer_.status_code in (400, 401, 403, 404, 413, 415):
-                return None
-        await asyncio.sleep(min(8.0, 0.5 * 2 ** min(attempt, 5)) * rng.random() + 0.2)
-    return None
+    pace = Pace(
+        count,
+        minutes=DAY_MINUTES,
+        join_over=minutes * 60,
+        every=8.0,
+        jitter=0.6,
+        ideas=0.0,
+        patience=tuple(one.patience for one in crowd_),
+    )
+    Crowd(
+        find(f"{base}/live/{room}", own=None),
+        pace,
+        connections=CONNECTIONS,
+        opinions=Opinions(kinds, lean_of(leans), seed),
+        stop=lambda: os.getppid() != parent,
+    ).run()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -146,8 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args(arguments)
     leans = {line.text: line.leans for line in (*altura.SEEDS, *altura.VOICES)}
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
             crowd(
                 base=options.base,
                 room=options.room,
@@ -156,7 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 minutes=options.minutes,
                 seed=options.seed,
             )
-        )
+    except TargetError as error:
+        print(f"essaim: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from essaim.live.addresses import Proxies
+
 
 class BadSetting(ValueError):
     """A setting that cannot be used; the message says which, why and what to write instead."""
@@ -31,11 +33,33 @@ class Environment:
     data_dir: Path = _setting(Path("var"), text="Folder for the database, the journals and the keys.")
     host: str = _setting("127.0.0.1", text="Address to listen on.")
     port: int = _setting(8000, text="Port to listen on.")
+    live_store: str = _setting(
+        "",
+        text="Where live sessions are kept: empty for the data folder, or postgresql://user:password@host/database to "
+        "share them between machines.",
+    )
+    redis_url: str = _setting(
+        "",
+        text="Redis or Valkey that carries news between machines, e.g. redis://host:6379/0. Without it PostgreSQL does.",
+    )
+    workers: int = _setting(1, text="Processes that answer; as many as there are processors to give.")
     public_url: str = _setting(
         "",
         text="Address people type, e.g. https://essaim.example.org. Used in QR codes and e-mails; its host is accepted.",
     )
     allowed_hosts: tuple[str, ...] = _setting((), text="Other host names accepted, separated by commas.")
+    first_worker: int = _setting(
+        0,
+        text="Number of the first worker. Where machines share live sessions, each has its own (0, 100, 200…).",
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (),
+        text="Addresses or networks of reverse proxies, separated by commas. X-Forwarded-For is believed from them only.",
+    )
+    metrics_token: str = _setting(
+        "",
+        text="Opens /metrics to who sends it as a bearer token. When empty, only this machine may read it.",
+    )
     secret_key: str = _setting(
         "", text="Signs logins and links. When empty, one is made and kept in the data folder."
     )
@@ -54,6 +78,12 @@ class Environment:
     oidc_server: str = _setting("", text="OpenID Connect issuer, e.g. https://login.example.org/realms/main.")
     oidc_client_id: str = _setting("", text="OpenID Connect client id.")
     oidc_client_secret: str = _setting("", text="OpenID Connect client secret.")
+
+    @property
+    def store_address(self) -> str:
+        """Where the live sessions are kept, as `essaim.live.store.open_store` takes it."""
+        address = self.live_store or str(self.data_dir.resolve())
+        return f"{address}#{self.redis_url}" if self.redis_url else address
 
     @property
     def over_https(self) -> bool:
@@ -82,6 +112,22 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> Environment:
     settings = Environment(**values)  # type: ignore[arg-type]
     if not 1 <= settings.port <= 65535:
         raise BadSetting(f"ESSAIM_PORT must be between 1 and 65535, not {settings.port}.")
+    if settings.live_store and urlsplit(settings.live_store).scheme not in ("postgresql", "postgres"):
+        raise BadSetting("ESSAIM_LIVE_STORE must be empty (the data folder) or postgresql://….")
+    if settings.redis_url and urlsplit(settings.redis_url).scheme not in ("redis", "rediss", "unix"):
+        raise BadSetting("ESSAIM_REDIS_URL must be redis://… or rediss://….")
+    if settings.redis_url and not settings.live_store:
+        raise BadSetting("ESSAIM_REDIS_URL needs ESSAIM_LIVE_STORE: one machine has no use for Redis.")
+    if not 1 <= settings.workers <= 128:
+        raise BadSetting(f"ESSAIM_WORKERS must be between 1 and 128, not {settings.workers}.")
+    if not 0 <= settings.first_worker <= 9_999:
+        raise BadSetting(f"ESSAIM_FIRST_WORKER must be between 0 and 9999, not {settings.first_worker}.")
+    try:
+        Proxies(settings.trusted_proxies)
+    except ValueError as error:
+        raise BadSetting(
+            f"ESSAIM_TRUSTED_PROXIES takes addresses and networks, e.g. 127.0.0.1, 10.0.0.0/8: {error}."
+        ) from None
     if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
         raise BadSetting(
             f"ESSAIM_PUBLIC_URL must start with http:// or https://, not {settings.public_url!r}."

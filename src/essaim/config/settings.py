@@ -15,6 +15,7 @@ ENVIRONMENT = read_environment()
 PACKAGE = Path(__file__).resolve().parent.parent
 DATA_DIR = ENVIRONMENT.data_dir.resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
+LIVE_STORE = ENVIRONMENT.store_address
 
 
 def _origin(address: str) -> str:
@@ -98,6 +99,14 @@ DATABASES = {
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
         },
         "TEST": {"NAME": ":memory:"},
+    }
+}
+# Shared by all workers: limits on attempts to log in are counted in it.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 50_000},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

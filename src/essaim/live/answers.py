@@ -10,44 +10,39 @@ import msgspec
 import numpy as np
 
 from essaim.engines.opinion import Opinion
-from essaim.live.room import NEXT, Outcome, Room
+from essaim.live.room import Outcome, Room
 from essaim.live.standing import FLOOR
 
+AHEAD: Final = 10
+"""Statements a phone holds: each answer brings five more, so that ten seconds without network go unnoticed."""
 _POINT: Final = np.dtype([("x", "<i2"), ("y", "<i2"), ("group", "u1")])
 _FULL: Final = 32_767
 
 
 def joined(room: Room, participant: int, now: int) -> bytes:
     """The answer to a join whose record is durable."""
-    return msgspec.json.encode(
-        {
-            "ticket": room.ticket(participant, now),
-            "participant": participant,
-            "state": msgspec.Raw(room.state_bytes(now)[1]),
-            "next": next_statements(room, participant),
-            "frame": msgspec.Raw(room.frame),
-        }
+    return b'{"ticket":"%s","participant":%d,"state":%s,"next":%s,"frame":%s}' % (
+        room.ticket(participant, now).encode(),
+        participant,
+        room.state(now),
+        room.next_cards(participant, AHEAD),
+        room.frame,
     )
 
 
 def taken(room: Room, outcome: Outcome, now: int) -> bytes:
     """The answer to a batch whose record is durable."""
-    return msgspec.json.encode(
-        {
-            "seq": outcome.seq,
-            "refused": outcome.refused,
-            "state": msgspec.Raw(room.state_bytes(now)[1]),
-            "next": next_statements(room, outcome.participant),
-        }
+    return b'{"seq":%d,"refused":%s,"state":%s,"next":%s}' % (
+        outcome.seq,
+        msgspec.json.encode(outcome.refused) if outcome.refused else b"[]",
+        room.state(now),
+        room.next_cards(outcome.participant),
     )
 
 
-def next_statements(room: Room, participant: int) -> list[dict[str, object]]:
+def next_statements(room: Room, participant: int) -> bytes:
     """The statements to answer next, as clients read them."""
-    return [
-        {"id": row.id, "text": row.text, "item": row.item, "kind": row.kind}
-        for row in room.next_for(participant, NEXT)
-    ]
+    return b'{"next":%s}' % room.next_cards(participant, AHEAD)
 
 
 def opinion_map(opinion: Opinion | None) -> tuple[str, float, bytes]:

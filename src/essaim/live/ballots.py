@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -33,6 +33,7 @@ class JoinRequest(msgspec.Struct, frozen=True):
     unit: int | None = None
     name: str | None = None
     token: str | None = msgspec.field(default=None, name="pass")
+    waiting: str | None = None
 
 
 class _Batch(msgspec.Struct, frozen=True):
@@ -40,6 +41,15 @@ class _Batch(msgspec.Struct, frozen=True):
     votes: list[Any] = []
     ratings: list[Any] = []
     ideas: list[Any] = []
+
+
+class _PlainBatch(msgspec.Struct, frozen=True):
+    """The batch almost everybody sends: votes that are whole and nothing that needs a second look."""
+
+    seq: int
+    votes: list[tuple[int, Annotated[int, msgspec.Meta(ge=-1, le=1)]]] = []
+    ratings: tuple[()] = ()
+    ideas: tuple[()] = ()
 
 
 class Idea(msgspec.Struct, frozen=True):
@@ -53,15 +63,20 @@ class Idea(msgspec.Struct, frozen=True):
 
 
 class Ballot(msgspec.Struct):
-    """The entries of a batch that are well formed, each with its place, and the refused ones."""
+    """The entries of a batch that are well formed, and the refused ones.
+
+    Ratings and ideas carry their place in the batch; `places` those of the votes (None: 0, 1, 2, …).
+    """
 
     seq: int
-    votes: list[tuple[int, int, int]]
+    votes: list[tuple[int, int]]
     ratings: list[tuple[int, int, str, int]]
     ideas: list[tuple[int, Idea]]
     refused: list[Refused]
+    places: list[int] | None = None
 
 
+_plain_batches = msgspec.json.Decoder(_PlainBatch)
 _batches = msgspec.json.Decoder(_Batch)
 _joins = msgspec.json.Decoder(JoinRequest)
 
@@ -81,6 +96,14 @@ def read_batch(body: bytes) -> Ballot:
     alone.
     """
     try:
+        plain = _plain_batches.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # what is wrong, and whether all of it is, is said by the closer look below
+    else:
+        votes = plain.votes
+        if 0 <= plain.seq <= LARGEST_SEQ and len(votes) <= MOST_VOTES and len(dict(votes)) == len(votes):
+            return Ballot(plain.seq, votes, [], [], [])
+    try:
         batch = _batches.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusalError("malformed", str(error)) from None
@@ -98,7 +121,9 @@ def read_batch(body: bytes) -> Ballot:
 
 def _checked(seq: int, votes: list[Any], ratings: list[Any], ideas: list[Any]) -> Ballot:
     refused: list[Refused] = []
-    return Ballot(seq, _votes(votes, refused), _ratings(ratings, refused), _ideas(ideas, refused), refused)
+    chosen = _votes(votes, refused)
+    pairs, places = [(number, value) for _, number, value in chosen], [place for place, _, _ in chosen]
+    return Ballot(seq, pairs, _ratings(ratings, refused), _ideas(ideas, refused), refused, places)
 
 
 def _votes(entries: list[Any], refused: list[Refused]) -> list[tuple[int, int, int]]:

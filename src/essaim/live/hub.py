@@ -1,7 +1,7 @@
 """The hub of a process: opens rooms when they are first asked for and keeps their views for the pages.
 
-One event loop runs it; `publish`, `view` and `running` may be called from any thread. Exactly one process
-writes a room (a lock file says which); others read it from disk.
+One event loop runs it; `publish`, `view` and `running` may be called from any thread. Each worker has a hub of
+its own with a number of its own; any of them may take any request. One of all hubs holds the lease: it ranks.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from essaim.live import files, offline, reader
-from essaim.live.files import LockedError, UnknownRoomError, read_spec
+from essaim.live import reader
+from essaim.live.clock import clock as clock
+from essaim.live.errors import LockedError, UnknownRoomError
 from essaim.live.limits import Limits
 from essaim.live.live_room import LiveRoom, Threads
 from essaim.live.problems import RefusalError
 from essaim.live.projections import RoomView
 from essaim.live.spec import RoomSpec, SpecError
+from essaim.live.store import Store, open_store, shared_store
 
 RESCAN_S: Final = 1.0
 PATIENCE_S: Final = 5.0
@@ -32,25 +34,33 @@ _running: Hub | None = None
 _guard = threading.Lock()
 
 
-def clock() -> int:
-    """Give the present time in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
-
-
 class Hub:
-    """The open rooms of one data folder, in one process."""
+    """The open rooms of one store, in one process.
+
+    worker: the number of this worker among those that share the store; None only follows what they write.
+    ranks: try to hold the lease (leave it to a process of its own where there are many people).
+    """
 
     def __init__(
-        self, data_dir: Path | str, *, limits: Limits | None = None, clock: Callable[[], int] = clock
+        self,
+        address: Path | str | Store,
+        *,
+        worker: int | None = 0,
+        ranks: bool = True,
+        limits: Limits | None = None,
+        clock: Callable[[], int] = clock,
     ) -> None:
-        self.data_dir = Path(data_dir)
+        self.store = open_store(address) if isinstance(address, str | Path) else address
+        self.worker, self.ranks = worker, ranks
         self.limits = limits or Limits()
         self.clock = clock
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.epoch: int | None = None
         self._rooms: dict[str, LiveRoom] = {}
         self._opening: dict[str, asyncio.Task[LiveRoom]] = {}
         self._codes: dict[str, str] = {}
         self._scanned = float("-inf")
+        self._leasing: asyncio.Task[None] | None = None
 
     # Life
 
@@ -61,6 +71,10 @@ class Hub:
         self._threads = Threads(ThreadPoolExecutor(4, "live-disk"), ThreadPoolExecutor(2, "live-work"))
         with _guard:
             _running = self
+        if self.ranks:
+            self._lease = self.store.lease()
+            await self._hold()
+            self._leasing = asyncio.create_task(self._hold_for_ever())
 
     async def close(self) -> None:
         """Write everything that waits, close all rooms, forget them."""
@@ -71,11 +85,27 @@ class Hub:
         for task in list(self._opening.values()):
             with contextlib.suppress(Exception):
                 await task
+        if self._leasing is not None:
+            self._leasing.cancel()
+            await asyncio.gather(self._leasing, return_exceptions=True)
         await asyncio.gather(*(live.close() for live in self._rooms.values()))
         self._rooms.clear()
+        if self.epoch is not None:
+            self.epoch = None
+            await asyncio.to_thread(self._lease.release)
         self.loop = None
         self._threads.disk.shutdown()
         self._threads.work.shutdown()
+
+    def gauges(self) -> dict[str, float]:
+        """Give what is so now, for monitoring."""
+        rooms = self._rooms.values()
+        return {
+            "rooms": len(rooms),
+            "streams": sum(len(live.stream) for live in rooms),
+            "queue_records": sum(live.commits.waiting for live in rooms),
+            "waiting_joins": sum(live.valves.waiting() for live in rooms),
+        }
 
     def end_streams(self) -> None:
         """End the open streams, so that a server can stop without waiting for readers that never leave."""
@@ -100,6 +130,10 @@ class Hub:
         except (OSError, LockedError, SpecError) as error:
             raise RefusalError("unavailable", f"The room cannot be opened: {error}", retry_after=5) from error
 
+    def opened(self, name: str) -> LiveRoom | None:
+        """Give a room if it is open already."""
+        return self._rooms.get(name)
+
     async def room_by_code(self, code: str) -> LiveRoom:
         """Give the room of the code people type, whatever its case."""
         code = code.upper()
@@ -107,7 +141,7 @@ class Hub:
         if name is None and time.monotonic() - self._scanned >= RESCAN_S:
             # The valve is on the clock, not on the code: guesses cost one scan a second, all together.
             self._scanned = time.monotonic()
-            self._codes |= await asyncio.to_thread(_codes, self.data_dir)
+            self._codes |= await asyncio.to_thread(_codes, self.store)
             name = self._codes.get(code)
         if name is None:
             raise RefusalError("unknown-room")
@@ -117,10 +151,21 @@ class Hub:
             raise RefusalError("unknown-room")
         return live
 
+    async def leave(self, name: str) -> None:
+        """Close a room; it is opened again when somebody asks for it."""
+        live = self._rooms.pop(name, None)
+        if live is not None:
+            await live.close()
+
     def current_view(self, name: str) -> RoomView | None:
-        """Give the latest view of an open room, None if it is not open here (any thread)."""
-        live = self._rooms.get(name)
-        return None if live is None else live.view
+        """Give the view of an open room, None if it is not open here (any thread)."""
+        live, loop = self._rooms.get(name), self.loop
+        if live is None or loop is None:
+            return None
+        if _on(loop):
+            return live.view()
+        asked = asyncio.run_coroutine_threadsafe(_viewed(live), loop)
+        return asked.result(PATIENCE_S)
 
     async def published(self, spec: RoomSpec) -> None:
         """Take a specification that was just written."""
@@ -129,11 +174,37 @@ class Hub:
         if live is not None:
             live.use(spec)
             await live.refresh()
+            live.view(fresh=True)
+
+    async def _hold(self) -> None:
+        """Keep the lease, or try to get it."""
+        try:
+            if self.epoch is None:
+                self.epoch = await asyncio.to_thread(self._lease.acquire)
+            elif not await asyncio.to_thread(self._lease.renew):
+                _log.warning("the lease was lost: another process ranks from now on")
+                self.epoch = None
+        except OSError as error:
+            _log.warning("the lease could not be renewed: %s", error)
+            self.epoch = None
+
+    async def _hold_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease.renew_s)
+            await self._hold()
 
     async def _open(self, name: str) -> LiveRoom:
         # Asked first: opening makes a folder for the lock, and a guessed name must not leave one behind.
-        spec = await asyncio.to_thread(read_spec, self.data_dir, name)
-        live = LiveRoom(self.data_dir, name, self.limits, self.clock, self._threads)
+        spec = await asyncio.to_thread(self.store.read_spec, name)
+        live = LiveRoom(
+            self.store,
+            name,
+            self.limits,
+            self.clock,
+            self._threads,
+            worker=self.worker,
+            epoch=lambda: self.epoch,
+        )
         await live.open()
         self._codes[spec.code.upper()] = name
         self._rooms[name] = live
@@ -146,14 +217,18 @@ def running() -> Hub | None:
         return _running
 
 
-def publish(data_dir: Path | str, spec: RoomSpec) -> None:
+def publish(address: Path | str, spec: RoomSpec) -> None:
     """Write a specification (atomic, durable, never an older over a newer) and let the running hub take it.
 
-    When it returns, the views of this process follow it. Raises SpecError if the specification is not usable.
+    When it returns, the views of this process follow it. A session that has ended for good loses its key.
+    Raises SpecError if the specification is not usable.
     """
-    if not files.write_spec(data_dir, spec):
+    store = shared_store(address)
+    if not store.write_spec(spec):
         return
-    hub, loop = _hub_of(data_dir)
+    if spec.plan.ended_at is not None:
+        store.destroy_key(spec.room)
+    hub, loop = _hub_of(address)
     if hub is None or loop is None:
         return
     with contextlib.suppress(RuntimeError):  # the loop closed in the meantime
@@ -166,42 +241,33 @@ def publish(data_dir: Path | str, spec: RoomSpec) -> None:
             _log.warning("room %s: the hub is busy, it takes the new plan at its next poll", spec.room)
 
 
-def view(data_dir: Path | str, room: str) -> RoomView:
-    """Give the latest view of a room: the running hub's, or one rebuilt read-only from disk.
+def view(address: Path | str, room: str) -> RoomView:
+    """Give the latest view of a room: the running hub's, or one rebuilt read-only from its store.
 
-    Raises UnknownRoomError if there is no such room, SpecError if what is on disk cannot be used.
+    Raises UnknownRoomError if there is no such room, SpecError if what is kept cannot be used.
     """
-    hub, _ = _hub_of(data_dir)
+    hub, _ = _hub_of(address)
     known = hub.current_view(room) if hub is not None else None
-    return known if known is not None else reader.read_view(data_dir, room, clock())
+    return known if known is not None else reader.read_view(address, room, clock())
 
 
-def load_votes(
-    data_dir: Path | str, room: str, triples: Iterable[tuple[int, int, int]], *, now: int | None = None
-) -> dict[int, int]:
-    """Write votes into the journal of a room: (participant label, statement id, vote), in order.
-
-    The last vote of a pair wins; all of them came at `now`. Gives the participant of each label, and raises,
-    as `offline.load_votes` does.
-    """
-    at = clock() if now is None else now
-    votes = ((int(label), int(statement), int(vote), at) for label, statement, vote in triples)
-    return offline.load_votes(data_dir, room, votes, now=at)
+async def _viewed(live: LiveRoom) -> RoomView:
+    return live.view()
 
 
-def _codes(data_dir: Path) -> dict[str, str]:
+def _codes(store: Store) -> dict[str, str]:
     codes = {}
-    for name in files.rooms(data_dir):
+    for name in store.rooms():
         try:
-            codes[read_spec(data_dir, name).code.upper()] = name
+            codes[store.read_spec(name).code.upper()] = name
         except (SpecError, UnknownRoomError, OSError) as error:
             _log.error("room %s cannot be found by its code: %s", name, error)
     return codes
 
 
-def _hub_of(data_dir: Path | str) -> tuple[Hub | None, asyncio.AbstractEventLoop | None]:
+def _hub_of(address: Path | str) -> tuple[Hub | None, asyncio.AbstractEventLoop | None]:
     hub = running()
-    if hub is None or hub.loop is None or hub.data_dir.resolve() != Path(data_dir).resolve():
+    if hub is None or hub.loop is None or hub.store.address != str(address):
         return None, None
     return hub, hub.loop
 

@@ -1,4 +1,8 @@
-"""One open room of a hub: room in memory, journal, stream, valves, and the view others read."""
+"""One open room of a hub: room in memory, journal, stream, valves, the views others read, the map it ranks by.
+
+As a *worker* it writes a journal of its own and follows those of the others; without a worker's number it only
+follows. Whoever holds the lease of the hub computes the opinion map and publishes it, the others take it.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +10,35 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import math
-import os
-import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from essaim.engines.opinion import Opinion
-from essaim.live import answers, projections
+from essaim.live import answers, projections, ranking
 from essaim.live.commits import GroupCommit
-from essaim.live.files import SPEC, Lock, UnknownRoomError, read_spec, room_dir
-from essaim.live.journal import JournalError, JournalFile
-from essaim.live.limits import Bucket, Buckets, Limits
+from essaim.live.errors import JournalError, LockedError, UnknownRoomError
+from essaim.live.limits import Limits
 from essaim.live.plan import phase_at
 from essaim.live.problems import RefusalError
 from essaim.live.projections import RoomView
-from essaim.live.reader import open_room
+from essaim.live.ranking import RankingError
+from essaim.live.reader import blocks, open_room
+from essaim.live.records import Block
 from essaim.live.room import Outcome, Room
 from essaim.live.spec import RoomSpec, SpecError
+from essaim.live.store import Journal, Store, Tail
 from essaim.live.stream import Stream
+from essaim.live.valves import Valves, jittered
 
 REFRESH_S: Final = 1.0
+CATCH_UP_S: Final = 0.2
+"""Not sooner again: unknown statements may be asked for by anybody, as often as they like."""
+_NUMBERS: Final = 1024
+_AT_ONCE: Final = 500
 P = ParamSpec("P")
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -46,112 +53,137 @@ class Threads:
 
 
 class LiveRoom:
-    """A room that is open for writing; belongs to the hub's event loop."""
+    """A room that is open; belongs to the hub's event loop. `epoch()` gives that of the lease, None without it."""
 
     def __init__(
-        self, data_dir: Path, name: str, limits: Limits, clock: Callable[[], int], threads: Threads
+        self,
+        store: Store,
+        name: str,
+        limits: Limits,
+        clock: Callable[[], int],
+        threads: Threads,
+        *,
+        worker: int | None,
+        epoch: Callable[[], int | None],
     ) -> None:
-        self.name, self.limits, self.stream = name, limits, Stream()
-        self.view: RoomView | None = None
+        self.name, self.limits, self.valves = name, limits, Valves(limits)
+        self.stream = Stream(lambda: self.room.state_bytes(self.clock()), limits.heartbeat_seconds)
         self.clock = clock
-        self._data_dir, self._threads = data_dir, threads
-        self._buckets = Buckets(limits.batch_burst, limits.batches_per_s)
-        self._joins = Bucket(limits.join_burst, limits.joins_per_s)
-        self._lock: Lock | None = None
+        self.worker, self._epoch = worker, epoch
+        self._store, self._threads = store, threads
         self._tasks: set[asyncio.Task[None]] = set()
-        self._mapping = False
-        self._viewed, self._viewed_votes, self._mapped_votes = -1, -1, -1
-        self._refreshing, self._pointing = asyncio.Lock(), asyncio.Lock()
+        self._journal: Journal | None = None
+        self._spec_stamp: Hashable = None
+        self._published: Hashable = None
+        self._view: RoomView | None = None
+        self._viewed, self._told, self._mapped = -1, -1, -1
+        self._told_contributions, self._told_present, self._told_phase = -1, -1, ""
+        self._mapping = self._claiming = False
+        self._following, self._pointing = asyncio.Lock(), asyncio.Lock()
+        self._followed = 0.0
         self._points: tuple[Opinion | None, tuple[str, float, bytes]] | None = None
-        self._spec_stamp: tuple[int, ...] = ()
         self._closing = False
 
     # Life
 
     async def open(self) -> None:
-        """Take the lock, rebuild the room from the journal, begin to refresh its view."""
-        self._lock = Lock(room_dir(self._data_dir, self.name))
+        """Take the journal of this worker, rebuild the room from all journals, begin to refresh."""
+        await self._load()
         try:
-            await self._load()
             await self.refresh()
         except BaseException:
-            self._lock.release()
+            if self._journal is not None:
+                self._journal.close()
             raise
-        self._spawn(self._refresh_for_ever())
+        if self.room.votes.is_cold:
+            self.spawn(self._warm_up())
+        self.spawn(self._refresh_for_ever())
+        self.spawn(self._follow_for_ever())
 
     async def close(self) -> None:
-        """End the streams, write what is left, give the lock back."""
+        """End the streams, write what is left, give the journal back."""
         self._closing = True
         self.stream.end()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.commits.close()
-        if self._lock is not None:
-            self._lock.release()
+        if self._journal is not None:
+            await self.commits.close()
 
     async def _load(self, before: Room | None = None) -> None:
-        stamp = self._stamp()
-        now = self.clock()
-        room, file = await self._in(
-            self._threads.work, open_room, self._data_dir, self.name, self.limits, now
-        )
+        stamp = self._store.spec_stamp(self.name)
+        journal, (room, tail) = await self._in(self._threads.work, self._opened)
         if before is not None:
             room.adopt(before)
             room.use_opinion(before.opinion)
         self.room: Room = room
-        self._file: JournalFile = file
+        self._journal, self._tail = journal, tail
         self._spec_stamp = stamp
-        self._viewed, self._viewed_votes, self._mapped_votes = -1, -1, -1
-        self.commits = GroupCommit(
-            file,
-            self._threads.disk,
-            tick_ms=self.limits.commit_ms,
-            on_settled=room.settle,
-            on_failed=self._failed,
-        )
+        self._viewed, self._told, self._mapped = -1, -1, -1
+        if journal is not None:
+            self.commits = GroupCommit(
+                journal,
+                self._threads.disk,
+                tick_ms=self.limits.commit_ms,
+                on_settled=room.settle,
+                on_failed=self._failed,
+            )
+
+    def _opened(self) -> tuple[Journal | None, tuple[Room, Tail]]:
+        """Open journal and room (in a thread). The journal first: opening it cuts a torn tail off."""
+        if self.worker is None:
+            return None, open_room(self._store, self.name, self.limits, None)
+        journal = self._store.journal(self.name, self.worker)
+        try:
+            room, tail = open_room(self._store, self.name, self.limits, self.worker)
+            if room.numbers.left() < _NUMBERS // 2:
+                above = room.people.next_number
+                room.numbers.add(self._store.claim(self.name, self.worker, _NUMBERS, above=above))
+        except BaseException:
+            journal.close()
+            raise
+        return journal, (room, tail)
+
+    async def _warm_up(self) -> None:
+        """Sort what a large journal held, in a thread, then whatever came meanwhile; votes go on being taken."""
+        room, cold = self.room, self.room.votes
+        done = cold.log_size
+        warm = await self._in(self._threads.work, cold.warmed, cold.log())
+        while cold.log_size - done > _AT_ONCE:
+            log, done = cold.log(done), cold.log_size
+            await self._in(self._threads.work, warm.follow, log)
+        warm.follow(cold.log(done))
+        if room is self.room:
+            room.use_votes(warm)
 
     def _failed(self) -> None:
-        """The disk failed: what is in memory is not all on it, so the room is read again from the journal."""
-        self._spawn(self._reopen())
+        """The disk failed: what is in memory is not all on it, so the room is read again from the journals."""
+        self.spawn(self._reopen())
 
     async def _reopen(self) -> None:
         delay = 0.2
         while not self._closing:
             await asyncio.sleep(delay)
             delay = min(delay * 2, 5.0)
-            self._file.close()
+            if self._journal is not None:
+                self._journal.close()
             try:
                 await self._load(self.room)
-            except (OSError, SpecError):
+            except (OSError, LockedError, SpecError):
                 _log.exception("room %s: reopening failed", self.name)
             else:
                 _log.warning("room %s: reopened from its journal", self.name)
+                if self.room.votes.is_cold:
+                    self.spawn(self._warm_up())
                 return
 
     # Requests
 
-    def admit_join(self, now: int) -> None:
-        """Let a join through the valves, or refuse early."""
-        self.admit_write()
-        wait = self._joins.take(now)
-        if wait:
-            raise RefusalError("unavailable", "Many people are joining.", retry_after=_jittered(wait))
-
-    def admit_batch(self, participant: int, now: int) -> None:
-        """Let a batch through the bucket of its ticket, or refuse."""
-        wait = self._buckets.take(participant, now)
-        if wait:
-            raise RefusalError(
-                "too-many", "This ticket sends too often.", retry_after=max(1, math.ceil(wait))
-            )
-
-    def admit_write(self) -> None:
-        """Refuse while the journal cannot take more: early, before the body is read."""
-        if self.commits.failed is not None:
-            raise RefusalError("unavailable", "The room is being reopened.", retry_after=_jittered(1))
-        if self.commits.waiting >= self.limits.queue_records:
-            raise RefusalError("unavailable", "Too many answers wait.", retry_after=_jittered(1))
+    def reserve(self) -> None:
+        """Claim more participant numbers before they run out; called at each join."""
+        if self.room.numbers.left() < _NUMBERS // 2 and not self._claiming:
+            self._claiming = True
+            self.spawn(self._claim())
 
     async def keep(self, outcome: Outcome) -> None:
         """Return when the outcome, and all it may rest on, is on the disk; refuse if it will not be."""
@@ -160,7 +192,7 @@ class LiveRoom:
                 self.commits.add(outcome.record)
             await self.commits.durable()
         except JournalError:
-            raise RefusalError("unavailable", "The journal failed.", retry_after=_jittered(1)) from None
+            raise RefusalError("unavailable", "The journal failed.", retry_after=jittered(1)) from None
 
     def use(self, spec: RoomSpec) -> None:
         """Take a newer specification and tell those who watch."""
@@ -173,20 +205,119 @@ class LiveRoom:
         if (spec.shown, spec.hidden, spec.moderation) != (before.shown, before.hidden, before.moderation):
             self.stream.tell("moderation", spec.rev)
 
-    # The view
+    # Following
+
+    async def catch_up(self) -> bool:
+        """Take what other workers wrote; False if that was done a moment ago. For entries unknown here."""
+        if time.monotonic() - self._followed < CATCH_UP_S:
+            return False
+        await self._follow()
+        return True
+
+    async def _follow(self) -> None:
+        async with self._following:
+            room, found = self.room, await self._in(self._threads.work, self._news)
+            self._followed = time.monotonic()
+            if room is not self.room:
+                return  # read again meanwhile, with all of this in it
+            taken = 0
+            for block in found:
+                for record in block:
+                    room.apply(record)
+                    taken += 1
+                    if taken % _AT_ONCE == 0:
+                        await asyncio.sleep(0)  # votes go on being taken in between
+                room.settle(block.others)
+
+    def _news(self) -> list[Block]:
+        return blocks(self._tail.read(but=self.worker))
+
+    async def _follow_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._store.poll_s)
+            try:
+                await self._poll_spec()
+                await self._follow()
+                await self._take_published()
+            except Exception:
+                _log.exception("room %s: the other workers could not be followed", self.name)
+
+    async def _poll_spec(self) -> None:
+        stamp = await self._in(self._threads.work, self._store.spec_stamp, self.name)
+        if stamp == self._spec_stamp:
+            return
+        with contextlib.suppress(UnknownRoomError):
+            try:
+                self.use(await self._in(self._threads.work, self._store.read_spec, self.name))
+            except SpecError as error:
+                _log.error("room %s keeps its specification: %s", self.name, error)
+        self._spec_stamp = stamp
+
+    async def _take_published(self) -> None:
+        if self._epoch() is not None:
+            return
+        found = await self._in(self._threads.work, self._store.published, self.name, self._published)
+        if found is None:
+            return
+        self._published = found[0]
+        try:
+            opinion = await self._in(self._threads.work, ranking.decode, found[1])
+        except RankingError as error:
+            _log.warning("room %s: what is published cannot be read: %s", self.name, error)
+            return
+        if self._epoch() is None:
+            self._use_opinion(self.room, opinion)
+
+    async def _claim(self) -> None:
+        try:
+            above = self.room.people.next_number
+            claim = partial(self._store.claim, self.name, self.worker or 0, above=above)
+            self.room.numbers.add(await self._in(self._threads.work, claim, self._claimed_next()))
+        except OSError:
+            _log.exception("room %s: no participant numbers could be claimed", self.name)
+        finally:
+            self._claiming = False
+
+    def _claimed_next(self) -> int:
+        """A larger room claims more at once: a twentieth of those who are in, 1,024 at least."""
+        return max(_NUMBERS, min(65_536, self.room.people.count // 20))
+
+    # What it shows
 
     async def refresh(self) -> None:
-        """Make the view again if anything moved: at most once a second, most of it in another thread."""
-        async with self._refreshing:
-            await self._poll_spec()
-            now, room, view = self.clock(), self.room, self.view
-            if view is not None and room.version == self._viewed:
-                self._tick(view, now)
-            else:
-                await self._rebuild(now, room, view)
-            if self._viewed_votes != self._mapped_votes and not self._mapping:
-                self._mapping = True
-                self._spawn(self._map(room))
+        """Tell those who watch what moved, and rank again; at most once a second, or when the plan changed."""
+        await self._poll_spec()
+        now, room = self.clock(), self.room
+        if room.version != self._told:
+            self._told = room.version
+            room.deal()
+            self.stream.tell("counts", room.spec.rev)
+        here, present = phase_at(room.spec.plan, now).name, room.present(now)
+        if here != self._told_phase:
+            self.stream.tell("plan", room.spec.rev)
+        if present != self._told_present:
+            self.stream.tell("counts", room.spec.rev)
+        contributions = len(room.statements.contributions)
+        if contributions != self._told_contributions:
+            self.stream.tell("contributions", room.spec.rev)
+        self._told_phase, self._told_present, self._told_contributions = here, present, contributions
+        if room.votes_version != self._mapped and not self._mapping and self._epoch() is not None:
+            self._mapping = True
+            self.spawn(self._map(room))
+
+    def view(self, *, fresh: bool = False) -> RoomView:
+        """Give the view of the room as it is: at most a millisecond old for each thousand votes (loop only).
+
+        What is costly in a view is computed by whoever asks for it, in their own thread.
+        """
+        now, room, view = self.clock(), self.room, self._view
+        if view is not None and room.version == self._viewed:
+            self._view = projections.refreshed(view, now, room.present(now))
+        elif view is None or fresh or not 0 <= now - view.facts.at < room.votes.live // 1000:
+            self._viewed = room.version
+            self._view = projections.build(projections.snapshot(room, now), room.opinion)
+        assert self._view is not None
+        return self._view
 
     async def points(self) -> tuple[str, float, bytes]:
         """Give the points of the opinion map (see `answers.opinion_map`), made once for each map."""
@@ -196,46 +327,32 @@ class LiveRoom:
                 self._points = opinion, await self._in(self._threads.work, answers.opinion_map, opinion)
             return self._points[1]
 
-    async def _rebuild(self, now: int, room: Room, before: RoomView | None) -> None:
-        taken, votes = projections.snapshot(room, now), room.votes_version
-        room.deal()
-        view = await self._in(self._threads.work, projections.build, taken, room.opinion)
-        if room is not self.room:
-            return
-        self._viewed, self._viewed_votes = taken.version, votes
-        # The map may have been finished while the view was being built.
-        self.view = view if view.opinion is room.opinion else dataclasses.replace(view, opinion=room.opinion)
-        self.stream.tell("counts", room.spec.rev)
-        if before is None or before.contributions != view.contributions:
-            self.stream.tell("contributions", room.spec.rev)
-        if before is not None and before.phase.name != view.phase.name and before.plan == view.plan:
-            self.stream.tell("plan", room.spec.rev)
-
-    def _tick(self, view: RoomView, now: int) -> None:
-        present, phase = self.room.present(now), phase_at(view.plan, now)
-        self.view = projections.refreshed(view, now, present)
-        if phase != view.phase:
-            self.stream.tell("plan", self.room.spec.rev)
-        if present != view.present:
-            self.stream.tell("counts", self.room.spec.rev)
-
     async def _map(self, room: Room) -> None:
-        """Compute the opinion map in a thread; `_mapping` keeps it from running twice at once."""
+        """Compute the opinion map in a thread and publish it; `_mapping` keeps it from running twice at once."""
         try:
-            view, self._mapped_votes = self.view, self._viewed_votes
-            if view is None:
+            self._mapped = room.votes_version
+            stamp = str(await self._in(self._threads.work, self._store.journal_stamp, self.name))
+            taken = projections.snapshot(room, self.clock())
+            opinion: Opinion | None = await self._in(self._threads.work, projections.map_of, taken)
+            epoch = self._epoch()
+            if room is not self.room or epoch is None:
                 return
-            opinion: Opinion | None = await self._in(self._threads.work, projections.map_opinion, view)
-            if room is not self.room or (opinion is None and room.opinion is None):
-                return
-            room.use_opinion(opinion)
-            if self.view is not None:
-                self.view = dataclasses.replace(self.view, opinion=opinion)
-            self.stream.tell("opinion", room.spec.rev)
+            self._use_opinion(room, opinion)
+            await self._in(self._threads.work, self._publish, epoch, opinion, stamp)
         except Exception:
             _log.exception("room %s: the opinion map could not be computed", self.name)
         finally:
             self._mapping = False
+
+    def _publish(self, epoch: int, opinion: Opinion | None, stamp: str) -> None:
+        if not self._store.publish(self.name, epoch, ranking.encode(opinion, stamp)):
+            _log.warning("room %s: somebody else ranks by now", self.name)
+
+    def _use_opinion(self, room: Room, opinion: Opinion | None) -> None:
+        room.use_opinion(opinion)
+        if self._view is not None:
+            self._view = dataclasses.replace(self._view, opinion=opinion)
+        self.stream.tell("opinion", room.spec.rev)
 
     async def _refresh_for_ever(self) -> None:
         took = 0.0
@@ -246,36 +363,14 @@ class LiveRoom:
             try:
                 await self.refresh()
             except Exception:
-                _log.exception("room %s: the view could not be made", self.name)
+                _log.exception("room %s: it could not be refreshed", self.name)
             took = time.monotonic() - started
 
-    async def _poll_spec(self) -> None:
-        stamp = self._stamp()
-        if stamp == self._spec_stamp:
-            return
-        with contextlib.suppress(UnknownRoomError):
-            try:
-                self.use(await self._in(self._threads.work, read_spec, self._data_dir, self.name))
-            except SpecError as error:
-                _log.error("room %s keeps its specification: %s", self.name, error)
-        self._spec_stamp = stamp
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside, until the room is closed."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _in(self, executor: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(executor, partial(work, *args, **kwargs))
-
-    def _stamp(self) -> tuple[int, ...]:
-        try:
-            known = os.stat(room_dir(self._data_dir, self.name) / SPEC)
-        except FileNotFoundError:
-            return ()
-        return (known.st_ino, known.st_size, known.st_mtime_ns)
-
-
-def _jittered(seconds: float) -> int:
-    """Seconds to wait, spread so that those who were refused together do not come back together."""
-    return math.ceil(seconds) + random.randint(1, 4)  # noqa: S311

@@ -1,4 +1,4 @@
-"""Writing into a room's journal without a server. Refused while a hub holds the room."""
+"""Writing into a room's journal without a server. Refused while a hub has the room open."""
 
 from __future__ import annotations
 
@@ -8,29 +8,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from essaim.live import journal, reader, records
-from essaim.live.files import JOURNAL, Lock, read_spec, room_dir
-from essaim.live.journal import JournalFile
-from essaim.live.limits import WIDE
+from essaim.live import reader, records
 from essaim.live.records import BatchRecord, JoinRecord, Record
-from essaim.live.room import Room
+from essaim.live.store import Journal, shared_store
 
 _BLOCK: Final = 20_000
+_WORKER: Final = 0
 LARGEST_LABEL: Final = 10_000_000
 
 
-def append_records(data_dir: Path | str, room: str, new: Sequence[Record], *, now: int) -> None:
-    """Append records to the journal of a room, durably.
+def append_records(address: Path | str, room: str, new: Sequence[Record]) -> None:
+    """Append records to the journal of a room, durably; their participant numbers become its own.
 
-    Raises LockedError while a hub holds the room, UnknownRoomError if there is no such room.
+    Raises LockedError while a hub has the room, UnknownRoomError if there is no such room.
     """
-    with _writing(data_dir, room, now) as (_target, file):
-        _append(file, new)
+    with _writing(address, room) as journal:
+        known = reader.read_room(shared_store(address), room).people.next_number
+        _own(address, room, known, 1 + max((one.participant for one in new), default=-1))
+        _append(journal, new)
 
 
-def load_votes(
-    data_dir: Path | str, room: str, votes: Iterable[tuple[int, int, int, int]], *, now: int
-) -> dict[int, int]:
+def load_votes(address: Path | str, room: str, votes: Iterable[tuple[int, int, int, int]]) -> dict[int, int]:
     """Append votes given elsewhere as (participant label, statement id, vote, time in ms), in their order.
 
     The last vote of a pair wins. In an empty room each label becomes the participant of that number;
@@ -38,19 +36,21 @@ def load_votes(
     an unknown statement, a vote that is not 1, 0 or -1, or a label that no room could hold (nothing is
     written then), and what `append_records` raises.
     """
-    with _writing(data_dir, room, now) as (target, file):
+    with _writing(address, room) as journal:
+        target = reader.read_room(shared_store(address), room)
         given: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
         for label, statement, vote, at in votes:
             if vote not in (1, 0, -1):
                 raise ValueError(f"a vote is 1 (agree), -1 (disagree) or 0 (pass), not {vote!r}")
-            if not target.statements.votable(statement):
+            if statement not in target.statements.votable:
                 raise ValueError(f"statement {statement} is not in room {room}")
             if not 0 <= label <= LARGEST_LABEL:
                 raise ValueError(f"participant {label} is not between 0 and {LARGEST_LABEL}")
             given[label].append((statement, vote, at))
-        first = target.next_participant
+        first = target.people.next_number
         labels = sorted(given)
         numbers = {label: first + place if first else label for place, label in enumerate(labels)}
+        _own(address, room, first, 1 + max(numbers.values(), default=-1))
         new: list[Record] = []
         for label in labels:
             who = numbers[label]
@@ -60,29 +60,33 @@ def load_votes(
                 BatchRecord(who, seq, at, ((statement, vote),), (), ())
                 for seq, (statement, vote, at) in enumerate(given[label], 1)
             ]
-        _append(file, new)
+        _append(journal, new)
     return numbers
 
 
-def read_records(data_dir: Path | str, room: str) -> list[Record]:
-    """Return every record of a room's journal in the order written, touching nothing."""
-    return [record for block in journal.read(room_dir(data_dir, room) / JOURNAL) for record in block]
+def read_records(address: Path | str, room: str) -> list[Record]:
+    """Return every record of a room's journals, touching nothing."""
+    return [one for block in reader.blocks(shared_store(address).tail(room).blocks()) for one in block]
 
 
 @contextmanager
-def _writing(data_dir: Path | str, room: str, now: int) -> Iterator[tuple[Room, JournalFile]]:
-    read_spec(data_dir, room)
-    lock = Lock(room_dir(data_dir, room))
+def _writing(address: Path | str, room: str) -> Iterator[Journal]:
+    journal = shared_store(address).journal(room, _WORKER)
     try:
-        target, file = reader.open_room(data_dir, room, WIDE, now)
-        try:
-            yield target, file
-        finally:
-            file.close()
+        yield journal
     finally:
-        lock.release()
+        journal.close()
 
 
-def _append(file: JournalFile, new: Sequence[Record]) -> None:
+def _own(address: Path | str, room: str, first: int, end: int) -> None:
+    """Claim the numbers from `first` to `end`, so that no worker hands them out."""
+    store = shared_store(address)
+    owned = max((one.stop for one in store.claimed(room, _WORKER)), default=0)
+    start = max(first, owned)
+    if end > start:
+        store.claim(room, _WORKER, end - start, above=start)
+
+
+def _append(journal: Journal, new: Sequence[Record]) -> None:
     for start in range(0, len(new), _BLOCK):
-        file.append(records.encode(new[start : start + _BLOCK]))
+        journal.append(records.encode(new[start : start + _BLOCK]))

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Final
 from urllib.parse import quote
 
 from essaim.live.ballots import JoinRequest, read_form
-from essaim.live.exchange import NO_STORE, Exchange
+from essaim.live.exchange import Exchange
 from essaim.live.hub import Hub
 from essaim.live.live_room import LiveRoom
+from essaim.live.messages import NO_STORE, Header, cookie, packed
 from essaim.live.phone import page
 from essaim.live.problems import RefusalError
-from essaim.live.room import LANGUAGES
+from essaim.live.records import LANGUAGES
+from essaim.live.routes import session_cookie, ticket_cookie
 
 LANGUAGE_COOKIE: Final = "essaim-language"
 _HTML: Final = b"text/html; charset=utf-8"
 _ASK_FIRST: Final = (b"cache-control", b"private, no-cache")
 """The browser may keep the page for its worker (the copy for offline use), but asks before showing it."""
 _SCRIPT: Final = b"text/javascript; charset=utf-8"
+_WAIT_S: Final = 3_600
 _NOTICE: Final = re.compile(r"[a-z-]{1,40}")
 _SHOWN_AT_ONCE: Final = (429, 503)
 """Refusals whose page is the answer: going back in the browser finds the form as it was filled in."""
@@ -34,7 +38,7 @@ async def serve(hub: Hub, exchange: Exchange) -> None:
             raise
         body = page.render_unknown(_language(exchange, ""))
         headers = [*_headers(page.CSP), (b"x-robots-tag", b"noindex")]
-        await exchange.answer(404, body, _HTML, headers, may_pack=True)
+        await exchange.reply(packed(exchange, 404, body, _HTML, headers))
         return
     action = "/".join(rest)
     if exchange.method in ("GET", "HEAD"):
@@ -45,22 +49,11 @@ async def serve(hub: Hub, exchange: Exchange) -> None:
         raise RefusalError("method", "Use GET." if not action else "Use POST.")
 
 
-def ticket_cookie(room: str) -> str:
-    """Give the name of the cookie that holds the ticket for a room."""
-    return f"essaim-{room}"
-
-
-def session_cookie(exchange: Exchange, live: LiveRoom, ticket: str) -> tuple[bytes, bytes]:
-    """Make the header that leaves a ticket with a browser."""
-    return _cookie(exchange, ticket_cookie(live.name), ticket, live.limits.ticket_s)
-
-
 async def _get(exchange: Exchange, live: LiveRoom, action: str) -> None:
     if action == "sw.js":
         scope = f"/s/{quote(live.room.spec.code)}".encode()
         headers = [(b"cache-control", b"no-cache"), (b"service-worker-allowed", scope)]
-        body = page.SERVICE_WORKER
-        await exchange.answer(200, body, _SCRIPT, headers, may_pack=True)
+        await exchange.reply(packed(exchange, 200, page.SERVICE_WORKER, _SCRIPT, headers))
         return
     if action == "me":
         now = live.clock()
@@ -68,7 +61,7 @@ async def _get(exchange: Exchange, live: LiveRoom, action: str) -> None:
         if participant is None:
             raise RefusalError("bad-ticket")
         body = page.render_standing(live.room, participant, _language(exchange, live.room.spec.lang), now)
-        await exchange.answer(200, body, _HTML, [NO_STORE], may_pack=True)
+        await exchange.reply(packed(exchange, 200, body, _HTML, [NO_STORE]))
         return
     if action:
         raise RefusalError("unknown-path")
@@ -83,7 +76,7 @@ async def _page(
     status: int,
     notice: str | None,
     query: dict[str, str],
-    extra: list[tuple[bytes, bytes]] | None = None,
+    extra: list[Header] | None = None,
 ) -> None:
     now = live.clock()
     lang = _language(exchange, live.room.spec.lang, query.get("lang", ""))
@@ -93,14 +86,14 @@ async def _page(
     headers = [*_headers(csp), *(extra or [])]
     if query.get("lang") in LANGUAGES:
         headers.append(_language_cookie(exchange, lang))
-    await exchange.answer(status, body, _HTML, headers, may_pack=True)
+    await exchange.reply(packed(exchange, status, body, _HTML, headers))
 
 
 async def _post(exchange: Exchange, live: LiveRoom, action: str) -> None:
     """Take one form; what went wrong is told on the page one comes back to."""
     exchange.check_same_site(live.room.spec.public_url)
     form = await exchange.form()
-    headers: list[tuple[bytes, bytes]] = []
+    headers: list[Header] = []
     try:
         if action == "join":
             notice = await _join(exchange, live, form, headers)
@@ -109,6 +102,8 @@ async def _post(exchange: Exchange, live: LiveRoom, action: str) -> None:
     except RefusalError as refusal:
         if refusal.status in _SHOWN_AT_ONCE:
             retry = [(b"retry-after", b"%d" % (refusal.retry_after or 1))]
+            if "number" in refusal.members:
+                retry.append(cookie(exchange, _waiting_cookie(live), str(refusal.members["number"]), _WAIT_S))
             await _page(exchange, live, refusal.status, refusal.code, {}, retry)
             return
         notice = refusal.code
@@ -117,10 +112,12 @@ async def _post(exchange: Exchange, live: LiveRoom, action: str) -> None:
 
 
 async def _join(
-    exchange: Exchange, live: LiveRoom, form: dict[str, str], headers: list[tuple[bytes, bytes]]
+    exchange: Exchange, live: LiveRoom, form: dict[str, str], headers: list[Header]
 ) -> str | None:
     now = live.clock()
-    live.admit_join(now)
+    live.valves.write(live.commits, time.perf_counter())
+    live.reserve()
+    live.valves.join(exchange, exchange.cookie(_waiting_cookie(live)), live.room.key or b"", now)
     lang = form.get("lang") or _language(exchange, live.room.spec.lang)
     request = JoinRequest(lang, _number(form.get("unit")), form.get("name") or None, form.get("pass") or None)
     room = live.room
@@ -132,17 +129,22 @@ async def _join(
 
 
 async def _send(exchange: Exchange, live: LiveRoom, action: str, form: dict[str, str]) -> str | None:
-    live.admit_write()
+    live.valves.write(live.commits, time.perf_counter())
     now = live.clock()
     participant = _who(exchange, live, now)
     if participant is None:
         raise RefusalError("bad-ticket")
-    live.admit_batch(participant, now)
+    live.valves.batch(participant, now)
     room = live.room
     ballot = read_form(action, form, room.next_seq(participant))
     outcome = room.take(participant, ballot, now)
     await live.keep(outcome)
     return outcome.refused[0].code if outcome.refused else None
+
+
+def _waiting_cookie(live: LiveRoom) -> str:
+    """Give the name of the cookie that holds a number of the waiting room, for pages without JavaScript."""
+    return f"essaim-waiting-{live.name}"
 
 
 _FORMS: Final = ("join", "vote", "idea", "rate")
@@ -162,18 +164,11 @@ def _language(exchange: Exchange, of_room: str, asked: str = "") -> str:
     return page.choose_language(of_room, asked, exchange.cookie(LANGUAGE_COOKIE) or "", accepted)
 
 
-def _language_cookie(exchange: Exchange, lang: str) -> tuple[bytes, bytes]:
-    return _cookie(exchange, LANGUAGE_COOKIE, lang if lang in LANGUAGES else "", 365 * 24 * 3600)
+def _language_cookie(exchange: Exchange, lang: str) -> Header:
+    return cookie(exchange, LANGUAGE_COOKIE, lang if lang in LANGUAGES else "", 365 * 24 * 3600)
 
 
-def _cookie(exchange: Exchange, name: str, value: str, age: int) -> tuple[bytes, bytes]:
-    secure = "; Secure" if exchange.over_https() else ""
-    return b"set-cookie", f"{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}".encode(
-        "ascii"
-    )
-
-
-def _headers(csp: str) -> list[tuple[bytes, bytes]]:
+def _headers(csp: str) -> list[Header]:
     return [
         (b"content-security-policy", csp.encode("ascii")),
         (b"referrer-policy", b"same-origin"),

@@ -11,6 +11,8 @@ from typing import Final, Literal
 import msgspec
 
 MINUTE: Final = 60_000
+REOPENABLE_MS: Final = 7 * 24 * 60 * MINUTE
+"""How long after its close a session can be taken up again: as long as its tickets are good."""
 PHASE_NAMES: Final = ("draft", "compare")
 
 PhaseName = Literal["draft", "compare"]
@@ -43,6 +45,7 @@ class Plan(msgspec.Struct, frozen=True):
     paused_at: int | None = None
     closed_at: int | None = None
     frozen_at: int | None = None
+    ended_at: int | None = None
 
 
 class PhaseNow(msgspec.Struct, frozen=True):
@@ -89,6 +92,18 @@ def takes(plan: Plan, name: PhaseName, now: int, *, grace: int) -> bool:
         and (window.ends_at is None or instant < window.ends_at + grace)
         for window in plan.phases
     )
+
+
+def moments(plan: Plan, grace: int) -> list[int]:
+    """List the instants at which what `phase_at` or `takes` say may change: between two of them, neither does."""
+    found = {plan.paused_at, plan.closed_at, plan.frozen_at}
+    if plan.paused_at is not None:
+        found.add(plan.paused_at + grace)
+    for window in plan.phases:
+        found |= {window.starts_at, window.ends_at}
+        if window.ends_at is not None:
+            found.add(window.ends_at + grace)
+    return sorted(one for one in found if one is not None)
 
 
 def start(plan: Plan, now: int) -> Plan:
@@ -186,6 +201,8 @@ def reopen(plan: Plan, now: int, *, minutes: int) -> Plan:
         raise PlanError("not-closed", "The room is not closed.")
     if here.frozen:
         raise PlanError("frozen", "The results are frozen: unfreeze them first.")
+    if plan.closed_at is not None and now - plan.closed_at > REOPENABLE_MS:
+        raise PlanError("too-late", "The session closed too long ago: its tickets have expired.")
     if minutes < 0:
         raise PlanError("bad-minutes", "Give a number of minutes, 0 for an open end.")
     phases = list(plan.phases)
@@ -209,7 +226,20 @@ def unfreeze(plan: Plan, now: int) -> Plan:
     """Take entries again, if a phase is running."""
     if plan.frozen_at is None:
         raise PlanError("not-frozen", "The results are not frozen.")
+    if plan.ended_at is not None:
+        raise PlanError("ended", "The session has ended for good.")
     return _with(plan, frozen_at=None)
+
+
+def end(plan: Plan, now: int) -> Plan:
+    """End a frozen session for good: nobody can come back in, what was said can no longer be tied to anybody."""
+    if plan.ended_at is not None:
+        raise PlanError("ended", "The session has ended for good.")
+    if phase_at(plan, now).name != "closed":
+        raise PlanError("not-closed", "The room is not closed.")
+    if plan.frozen_at is None:
+        raise PlanError("not-frozen", "Freeze the results first.")
+    return _with(plan, ended_at=now)
 
 
 def _laid(phases: Iterable[PhaseWindow], first: int, at: int | None) -> tuple[PhaseWindow, ...]:

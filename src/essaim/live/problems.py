@@ -21,23 +21,35 @@ _STATUS: Final = {
     "unknown-room": (404, "There is no such room"),
     "unknown-path": (404, "There is nothing here"),
     "method": (405, "This method is not possible here"),
+    "too-slow": (408, "The request took too long to arrive"),
     "not-started": (409, "The session has not started"),
     "paused": (409, "The session is paused"),
     "closed": (409, "The session is over"),
     "frozen": (409, "The results are frozen"),
+    "ended": (410, "This session has ended for good"),
     "too-large": (413, "The request is too large"),
     "unsupported-media-type": (415, "Send application/json"),
     "too-many": (429, "Too many requests"),
     "headers-too-large": (431, "The headers are too large"),
+    "waiting-room": (503, "Many people are joining"),
     "unavailable": (503, "The room cannot answer now"),
 }
 
 
 class RefusalError(Exception):
-    """A request refused as a whole; `retry_after`: seconds to wait; `state`: add the state of the room."""
+    """A request refused as a whole.
+
+    `retry_after`: seconds to wait; `state`: add the state of the room; `members`: more to tell programs.
+    """
 
     def __init__(
-        self, code: str, detail: str = "", *, retry_after: int | None = None, state: bool = False
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        retry_after: int | None = None,
+        state: bool = False,
+        members: dict[str, object] | None = None,
     ) -> None:
         self.status, self.title = _STATUS[code]
         super().__init__(f"{code}: {detail or self.title}")
@@ -45,6 +57,7 @@ class RefusalError(Exception):
         self.detail = detail or self.title
         self.retry_after = retry_after
         self.state = state
+        self.members = members or {}
 
 
 def problem(refusal: RefusalError, state: bytes | None = None) -> bytes:
@@ -55,6 +68,7 @@ def problem(refusal: RefusalError, state: bytes | None = None) -> bytes:
         "status": refusal.status,
         "detail": refusal.detail,
         "code": refusal.code,
+        **refusal.members,
     }
     if state is not None:
         document["state"] = msgspec.Raw(state)

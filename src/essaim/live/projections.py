@@ -17,7 +17,7 @@ from essaim.live.plan import MINUTE, PhaseNow, Plan, phase_at
 from essaim.live.room import Room
 from essaim.live.spec import REASON, RoomSpec
 from essaim.live.statements import StatementRow as StatementRow
-from essaim.live.votes import Columns
+from essaim.live.votes import Columns, Copy
 
 MINUTES: Final = 60
 MIN_VOTES: Final = 7
@@ -46,12 +46,71 @@ class Snapshot:
     present: int
     participants: int
     contributors: int
-    votes: Columns
+    votes: Copy
     vote_targets: tuple[int, ...]
-    ratings: Columns
+    ratings: Copy
     rating_targets: tuple[tuple[int, str], ...]
     statements: tuple[StatementRow, ...]
     unit_of: Ints
+
+
+class Facts:
+    """What is computed from a snapshot when somebody first asks for it; shared by the views of later instants."""
+
+    def __init__(self, taken: Snapshot) -> None:
+        self._taken = taken
+        self.at = taken.at
+
+    @cached_property
+    def votes(self) -> Columns:
+        """Votes that stand on statements that exist; `target` is the statement id, ascending in a participant."""
+        taken = self._taken
+        number = np.array(taken.vote_targets, dtype=np.int64)
+        order = np.argsort(number)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        votes = taken.votes.standing(rank)
+        # Votes may stand on a seed that was removed, or on a contribution that a damaged block took with it.
+        known = np.isin(number, np.array(self._votable, dtype=np.int64))
+        if not bool(known.all()):
+            votes = votes.where(known[votes.target])
+        statement = number[votes.target] if len(number) else votes.target
+        return Columns(votes.participant, statement, votes.value, votes.at)
+
+    @cached_property
+    def matrix(self) -> VoteMatrix:
+        """The votes as a matrix with a column for every statement that can be voted on."""
+        votes = self.votes
+        return from_triples(votes.participant, votes.target, votes.value, statements=self._votable)
+
+    @cached_property
+    def ratings(self) -> tuple[Ints, Ints, Columns]:
+        """Item and scale (its place in the specification) of the ratings whose item and scale still exist."""
+        taken = self._taken
+        items = {item.id for item in taken.spec.frame}
+        scales = {scale.id: place for place, scale in enumerate(taken.spec.scales)}
+        pairs = [
+            (item if item in items else -1, scales.get(scale, -1)) for item, scale in taken.rating_targets
+        ]
+        item_of = np.array([item for item, _ in pairs], dtype=np.int64)
+        scale_of = np.array([scale for _, scale in pairs], dtype=np.int64)
+        ratings = taken.ratings.standing()
+        if not pairs:
+            return item_of, scale_of, ratings
+        ratings = ratings.where(((item_of >= 0) & (scale_of >= 0))[ratings.target])
+        order = np.lexsort((scale_of[ratings.target], item_of[ratings.target], ratings.participant))
+        ratings = ratings.where(order)
+        return item_of[ratings.target], scale_of[ratings.target], ratings
+
+    @cached_property
+    def times(self) -> tuple[Ints, Ints, Ints]:
+        """When contributions, votes and ratings that stand arrived (ms)."""
+        voices = [row.at for row in self._taken.statements if row.origin == "voice"]
+        return np.array(voices, dtype=np.int64), self.votes.at, self.ratings[2].at
+
+    @property
+    def _votable(self) -> list[int]:
+        return [row.id for row in self._taken.statements if row.kind != REASON]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,23 +125,58 @@ class RoomView:
     present: int
     participants: int
     contributors: int
-    voters: int
-    raters: int
     votes: int
     contributions: int
-    ratings: int
     waiting: int
-    per_minute: tuple[MinuteCount, ...]
     statements: tuple[StatementRow, ...]
-    vote_matrix: VoteMatrix
     opinion: Opinion | None
-    rating_participant: Ints
-    rating_item: Ints
-    rating_scale: Ints
-    rating_value: Ints
     unit_of: Ints
-    times: tuple[Ints, Ints, Ints] = field(repr=False)
-    """When contributions, votes and ratings that stand arrived: `per_minute` is counted from them."""
+    facts: Facts = field(repr=False)
+
+    @property
+    def vote_matrix(self) -> VoteMatrix:
+        """Who answered what to which statement."""
+        return self.facts.matrix
+
+    @property
+    def voters(self) -> int:
+        """How many people voted."""
+        return self.facts.matrix.shape[0]
+
+    @cached_property
+    def raters(self) -> int:
+        """How many people rated."""
+        return len(np.unique(self.facts.ratings[2].participant))
+
+    @property
+    def ratings(self) -> int:
+        """How many ratings stand."""
+        return len(self.facts.ratings[2].value)
+
+    @property
+    def rating_participant(self) -> Ints:
+        """(R,) who gave each rating."""
+        return self.facts.ratings[2].participant
+
+    @property
+    def rating_item(self) -> Ints:
+        """(R,) the item of each rating."""
+        return self.facts.ratings[0]
+
+    @property
+    def rating_scale(self) -> Ints:
+        """(R,) the scale of each rating, by its place in the specification."""
+        return self.facts.ratings[1]
+
+    @property
+    def rating_value(self) -> Ints:
+        """(R,) the value of each rating."""
+        return self.facts.ratings[2].value.astype(np.int64)
+
+    @cached_property
+    def per_minute(self) -> tuple[MinuteCount, ...]:
+        """What arrived in each of the last 60 minutes and still stands."""
+        return per_minute(self.facts.times, self.made_at)
 
     @cached_property
     def vote_digest(self) -> str:
@@ -96,66 +190,48 @@ class RoomView:
 
 
 def snapshot(room: Room, now: int) -> Snapshot:
-    """Copy what a view needs (memory copies and the rows that changed: fit for the event loop)."""
+    """Copy what a view needs (references, and the rows that changed: fit for the event loop)."""
     return Snapshot(
         room.spec,
         now,
         room.version,
         room.present(now),
-        len(room.joins),
+        room.people.count,
         room.contributors(),
-        room.votes.columns(),
+        room.votes.copy(),
         tuple(room.votes.targets),
-        room.ratings.columns(),
+        room.ratings.copy(),
         tuple(room.ratings.targets),
         room.statements.rows(),
-        room.units(),
+        room.people.units(),
     )
 
 
 def build(taken: Snapshot, opinion: Opinion | None) -> RoomView:
     """Build the view of a snapshot with the latest opinion map known."""
-    spec, voices = taken.spec, [row for row in taken.statements if row.origin == "voice"]
-    votes, matrix = _votes(taken)
-    item, scale, ratings = _ratings(taken)
-    times = (np.array([row.at for row in voices], dtype=np.int64), votes.at, ratings.at)
+    voices = [row for row in taken.statements if row.origin == "voice"]
     return RoomView(
-        room=spec.room,
-        rev=spec.rev,
+        room=taken.spec.room,
+        rev=taken.spec.rev,
         made_at=taken.at,
-        plan=spec.plan,
-        phase=phase_at(spec.plan, taken.at),
+        plan=taken.spec.plan,
+        phase=phase_at(taken.spec.plan, taken.at),
         present=taken.present,
         participants=taken.participants,
         contributors=taken.contributors,
-        voters=matrix.shape[0],
-        raters=len(np.unique(ratings.participant)),
-        votes=matrix.count,
+        votes=sum(row.seen for row in taken.statements if row.kind != REASON),
         contributions=len(voices),
-        ratings=len(ratings.value),
         waiting=sum(row.status == "waiting" for row in voices),
-        per_minute=per_minute(times, taken.at),
         statements=taken.statements,
-        vote_matrix=matrix,
         opinion=opinion,
-        rating_participant=ratings.participant,
-        rating_item=item,
-        rating_scale=scale,
-        rating_value=ratings.value.astype(np.int64),
         unit_of=taken.unit_of,
-        times=times,
+        facts=Facts(taken),
     )
 
 
 def refreshed(view: RoomView, now: int, present: int) -> RoomView:
     """Give the same view at a later time: only what depends on the clock is made again."""
-    return replace(
-        view,
-        made_at=now,
-        phase=phase_at(view.plan, now),
-        present=present,
-        per_minute=per_minute(view.times, now),
-    )
+    return replace(view, made_at=now, phase=phase_at(view.plan, now), present=present)
 
 
 def per_minute(times: tuple[Ints, Ints, Ints], now: int) -> tuple[MinuteCount, ...]:
@@ -171,6 +247,11 @@ def per_minute(times: tuple[Ints, Ints, Ints], now: int) -> tuple[MinuteCount, .
     )
 
 
+def map_of(taken: Snapshot) -> Opinion | None:
+    """Compute the opinion map of a snapshot; see `map_opinion`."""
+    return map_opinion(build(taken, None))
+
+
 def map_opinion(view: RoomView) -> Opinion | None:
     """Compute the opinion map of a view, or None while too few people answered enough."""
     offered = [row for row in view.statements if row.status == "shown" and row.kind != REASON]
@@ -181,30 +262,3 @@ def map_opinion(view: RoomView) -> Opinion | None:
     if len(offered) < 2 or enough < MIN_PEOPLE:
         return None
     return opinions.analyse(view.vote_matrix, rejected=rejected, min_votes=min_votes)
-
-
-def _votes(taken: Snapshot) -> tuple[Columns, VoteMatrix]:
-    votable = [row.id for row in taken.statements if row.kind != REASON]
-    votes = taken.votes.live()
-    number = np.array(taken.vote_targets, dtype=np.int64)
-    known = np.isin(number, np.array(votable, dtype=np.int64))
-    if not bool(known.all()):  # votes on a contribution that a damaged block took with it
-        votes = votes.where(known[votes.target])
-    statement = number[votes.target] if len(number) else votes.target
-    return votes, from_triples(votes.participant, statement, votes.value, statements=votable)
-
-
-def _ratings(taken: Snapshot) -> tuple[Ints, Ints, Columns]:
-    """Give item and scale (its place in the specification) of ratings whose item and scale still exist."""
-    items = {item.id for item in taken.spec.frame}
-    scales = {scale.id: place for place, scale in enumerate(taken.spec.scales)}
-    pairs = [(item if item in items else -1, scales.get(scale, -1)) for item, scale in taken.rating_targets]
-    item_of = np.array([item for item, _ in pairs], dtype=np.int64)
-    scale_of = np.array([scale for _, scale in pairs], dtype=np.int64)
-    ratings = taken.ratings.live()
-    if not pairs:
-        return item_of, scale_of, ratings
-    ratings = ratings.where(((item_of >= 0) & (scale_of >= 0))[ratings.target])
-    order = np.lexsort((scale_of[ratings.target], item_of[ratings.target], ratings.participant))
-    ratings = ratings.where(order)
-    return item_of[ratings.target], scale_of[ratings.target], ratings

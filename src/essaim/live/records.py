@@ -1,18 +1,30 @@
-"""What the journal holds: joins and batches, as compact tagged arrays. No address, no user agent, ever.
+"""What the journal holds: joins and batches. No address, no user agent, ever.
 
 A batch record holds only the entries that changed something when they came, each with its final form (ids
 already given), so that records can be applied in any order, any number of times, with the same result.
+
+In a block, what is frequent and plain (anonymous joins, batches of nothing but votes) is kept as columns: 9
+bytes a vote, read back a million at a time. Everything else is kept record by record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 RETRACTED: Final = -2
 """The stored value of a vote taken back; the smallest, so that a vote wins a tie in `seq` against it."""
+LANGUAGES: Final = ("fr", "en")
+NO_UNIT: Final = -1
+_MOST: Final = 255
+_WIDE: Final = 2**32
+Ints = npt.NDArray[np.int64]
 
 
 class JoinRecord(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -50,15 +62,139 @@ class BatchRecord(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
 Record = JoinRecord | BatchRecord
 
-_decoder = msgspec.msgpack.Decoder(list[Record])
+
+class _Stored(msgspec.Struct, array_like=True):
+    joins: tuple[bytes, bytes, bytes, bytes]  # participant u4, at i8, language u1, unit i4
+    votes: tuple[
+        bytes, bytes, bytes, bytes, bytes, bytes
+    ]  # a batch: u4, seq i8, at i8, u1; a vote: u4|i8, i1
+    others: list[Record]
+
+
+@dataclass(frozen=True)
+class VoteColumns:
+    """Batches of votes: (B,) participant, seq, at, count, and (N,) statement, value in the order of batches."""
+
+    participant: Ints
+    seq: Ints
+    at: Ints
+    count: Ints
+    statement: Ints
+    value: npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class JoinColumns:
+    """Anonymous joins: (J,) participant, at, language (its place in LANGUAGES), unit (-1: none)."""
+
+    participant: Ints
+    at: Ints
+    language: Ints
+    unit: Ints
+
+
+class Block:
+    """The records of one journal block."""
+
+    def __init__(self, stored: _Stored) -> None:
+        self._stored = stored
+        self.others = stored.others
+
+    @cached_property
+    def votes(self) -> VoteColumns:
+        """Batches of nothing but votes."""
+        participant, seq, at, count, statement, value = self._stored.votes
+        wide = len(statement) == 8 * len(value)
+        return VoteColumns(
+            _ints(participant, "<u4"),
+            _ints(seq, "<i8"),
+            _ints(at, "<i8"),
+            _ints(count, "u1"),
+            _ints(statement, "<i8" if wide else "<u4"),
+            np.frombuffer(value, dtype=np.int8),
+        )
+
+    @cached_property
+    def joins(self) -> JoinColumns:
+        """Joins without a name."""
+        participant, at, language, unit = self._stored.joins
+        return JoinColumns(
+            _ints(participant, "<u4"), _ints(at, "<i8"), _ints(language, "u1"), _ints(unit, "<i4")
+        )
+
+    def __iter__(self) -> Iterator[Record]:
+        """Walk over all records one by one: joins, batches of votes, others."""
+        joins, votes = self.joins, self.votes
+        rows = (joins.participant.tolist(), joins.at.tolist(), joins.language.tolist(), joins.unit.tolist())
+        for who, at, language, unit in zip(*rows, strict=True):
+            yield JoinRecord(who, at, LANGUAGES[language], None if unit == NO_UNIT else unit)
+        pairs = list(zip(votes.statement.tolist(), votes.value.tolist(), strict=True))
+        batches = (votes.participant.tolist(), votes.seq.tolist(), votes.at.tolist(), votes.count.tolist())
+        first = 0
+        for who, seq, at, count in zip(*batches, strict=True):
+            yield BatchRecord(who, seq, at, tuple(pairs[first : first + count]))
+            first += count
+        yield from self.others
+
+
+_decoder = msgspec.msgpack.Decoder(_Stored)
 _encoder = msgspec.msgpack.Encoder()
 
 
 def encode(records: Sequence[Record]) -> bytes:
     """Give the payload of one journal block."""
-    return _encoder.encode(records)
+    joins: list[JoinRecord] = []
+    batches: list[BatchRecord] = []
+    others: list[Record] = []
+    for record in records:
+        if type(record) is BatchRecord:
+            plain = not record.ratings and not record.ideas and len(record.votes) <= _MOST
+            (batches if plain else others).append(record)
+        elif type(record) is JoinRecord and record.name is None and record.subject is None:
+            joins.append(record)
+        else:
+            others.append(record)
+    return _encoder.encode(_Stored(_joins(joins), _votes(batches), others))
 
 
-def decode(payload: bytes | memoryview) -> Iterable[Record]:
-    """Read the records of one block; raises msgspec.DecodeError if it does not hold records."""
-    return _decoder.decode(payload)
+def decode(payload: bytes | memoryview) -> Block:
+    """Read one block; raises msgspec.DecodeError if it does not hold records."""
+    stored = _decoder.decode(payload)
+    people, times, languages, units = stored.joins
+    participant, seq, at, count, statement, value = stored.votes
+    fits = (
+        len(people) * 2 == len(times) == len(languages) * 8 == len(units) * 2
+        and len(participant) * 2 == len(seq) == len(at) == len(count) * 8
+        and len(statement) in (4 * len(value), 8 * len(value))
+        and sum(count) == len(value)
+        and not any(one >= len(LANGUAGES) for one in languages)
+    )
+    if not fits:
+        raise msgspec.DecodeError("the columns of a block do not fit together")
+    return Block(stored)
+
+
+def _joins(records: list[JoinRecord]) -> tuple[bytes, bytes, bytes, bytes]:
+    return (
+        np.array([one.participant for one in records], dtype="<u4").tobytes(),
+        np.array([one.at for one in records], dtype="<i8").tobytes(),
+        bytes(LANGUAGES.index(one.lang) for one in records),
+        np.array([NO_UNIT if one.unit is None else one.unit for one in records], dtype="<i4").tobytes(),
+    )
+
+
+def _votes(records: list[BatchRecord]) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
+    statements = [statement for one in records for statement, _ in one.votes]
+    wide = max(statements, default=0) >= _WIDE
+    return (
+        np.array([one.participant for one in records], dtype="<u4").tobytes(),
+        np.array([one.seq for one in records], dtype="<i8").tobytes(),
+        np.array([one.at for one in records], dtype="<i8").tobytes(),
+        bytes([len(one.votes) for one in records]),
+        np.array(statements, dtype="<i8" if wide else "<u4").tobytes(),
+        np.array([value for one in records for _, value in one.votes], dtype=np.int8).tobytes(),
+    )
+
+
+def _ints(data: bytes, dtype: str) -> Ints:
+    return np.frombuffer(data, dtype=dtype).astype(np.int64)

@@ -6,68 +6,71 @@ leave when that record (and those before it) are on the disk: the hub sees to it
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from essaim.engines.opinion import Opinion
 from essaim.live import standing, tickets
 from essaim.live.ballots import LARGEST_SEQ, Ballot, Idea, JoinRequest, Refused, read_batch, read_join
 from essaim.live.deck import Deck
 from essaim.live.limits import Limits
-from essaim.live.plan import phase_at, takes
+from essaim.live.loading import Journaled
+from essaim.live.moment import Moment, moment_at
+from essaim.live.numbers import Numbers
+from essaim.live.participants import Participants
 from essaim.live.problems import RefusalError
-from essaim.live.records import BatchRecord, IdeaRecord, JoinRecord, Record
-from essaim.live.spec import FIRST_CONTRIBUTION, REASON, RoomSpec
+from essaim.live.records import LANGUAGES, RETRACTED, BatchRecord, Block, IdeaRecord, JoinRecord, Record
+from essaim.live.spec import FIRST_CONTRIBUTION, REASON, RoomSpec, frame_of
 from essaim.live.statements import Contribution, StatementRow, Statements
 from essaim.live.text import LONGEST_NAME, TextError, clean
-from essaim.live.votes import Standing
+from essaim.live.votes import CODES, Standing, Votes
 
-LANGUAGES = ("fr", "en")
-NEXT = 5
-_STALE = 1 << 60
-_SHUT = {"waiting": "not-started", "closed": "closed"}
-_FRAME_FIELDS = (
-    "room", "code", "title", "question", "lang", "privacy",
-    "kinds", "frame", "scales", "units", "compare_ideas",
-)  # fmt: skip
+NEXT: Final = 5
+_STALE: Final = 1 << 60
+_IDEA: Final = b"essaim-idea"
+_ID_BYTES: Final = 6
+"""Contribution ids are 48 bits: exact in JavaScript, and 200,000 of them meet once in 10,000 rooms."""
+_SHUT: Final = {"waiting": "not-started", "closed": "closed"}
+_NOTHING: Final[frozenset[int]] = frozenset()
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a join or a batch: the record to keep before the answer leaves (None: no change)."""
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a join or a batch: the record to keep before the answer leaves (None: no change).
+
+    `unknown`: a statement was refused that this room has never heard of (another worker may have).
+    """
 
     participant: int
     record: Record | None
     seq: int = 0
-    refused: list[Refused] = field(default_factory=list)
+    refused: Sequence[Refused] = ()
+    unknown: bool = False
 
 
 class Room:
     """One live room. All times are milliseconds since the epoch, passed in as `now`."""
 
-    def __init__(self, spec: RoomSpec, key: bytes, limits: Limits | None = None) -> None:
+    def __init__(
+        self, spec: RoomSpec, key: bytes | None, limits: Limits | None = None, numbers: Numbers | None = None
+    ) -> None:
         self.key = key
         self.spec = spec
         self.limits = limits or Limits()
-        self.votes: Standing[int] = Standing()
+        self.numbers = numbers or Numbers()
+        self.votes = Votes()
         self.ratings: Standing[tuple[int, str]] = Standing()
-        self.statements = Statements(spec)
-        self.joins: dict[int, JoinRecord] = {}
-        self.next_participant = 0
-        self.next_contribution = FIRST_CONTRIBUTION
+        self.statements = Statements(spec, self.votes)
+        self.people = Participants()
         self.version = 0
         self.votes_version = 0
         self.opinion: Opinion | None = None
-        self._subjects: dict[str, int] = {}
         self._marks: dict[tuple[int, str], int] = {}
         self._mine: dict[int, list[int]] = {}
-        self._seen_at, self._unit_of = array("q"), array("q")
+        self._own: dict[int, frozenset[int]] = {}
         self._deck = Deck(spec.number)
         self._moved, self._added = _STALE, 0
         self.use(spec)
@@ -82,15 +85,11 @@ class Room:
         self._kinds = {kind.id for kind in spec.kinds} | {REASON}
         self._scales = {scale.id: scale for scale in spec.scales}
         self._units = {unit.id for unit in spec.units}
-        frame = {name: getattr(spec, name) for name in _FRAME_FIELDS}
-        self.frame = msgspec.json.encode(frame)
+        if spec.plan.ended_at is not None:
+            self.key = None
+        self.frame = frame_of(spec)
         self.frame_etag = f'"{blake2b(self.frame, digest_size=8).hexdigest()}"'
-        self._plan = msgspec.json.encode(
-            [
-                {"name": one.name, "starts_at": one.starts_at, "ends_at": one.ends_at}
-                for one in spec.plan.phases
-            ]
-        )
+        self._moment: Moment | None = None
         self._moved = _STALE
         self.version += 1
         self.votes_version += 1
@@ -103,7 +102,7 @@ class Room:
 
     def enter(self, request: JoinRequest, now: int) -> Outcome:
         """Let somebody in; in identified rooms the same subject is the same participant for ever."""
-        if phase_at(self.spec.plan, now).name == "closed":
+        if self._at(now).here.name == "closed":
             raise RefusalError("closed", state=True)
         lang = request.lang or self.spec.lang
         if lang not in LANGUAGES:
@@ -113,34 +112,32 @@ class Room:
         name = subject = None
         if self.spec.privacy == "identified":
             subject, name = self._identity(request.token, now)
-            known = self._subjects.get(subject)
+            known = self.people.numbered(subject)
             if known is not None:
                 return Outcome(known, None)
         elif self.spec.privacy == "pseudonymous":
             name = _name(request.name)
-        if self.next_participant >= self.limits.participants:
+        if self.people.count >= self.limits.participants:
             raise RefusalError("unavailable", "This room is full.", retry_after=60)
-        record = JoinRecord(self.next_participant, now, lang, request.unit, name, subject)
+        number = self.numbers.next(self.people.next_number)
+        if number is None:
+            raise RefusalError("unavailable", "Too many people join at once.", retry_after=1)
+        record = JoinRecord(number, now, lang, request.unit, name, subject)
         self.apply(record)
         return Outcome(record.participant, record)
 
     def ticket(self, participant: int, now: int) -> str:
         """Make the ticket of a participant whose join is durable."""
         expires = now // 1000 + self.limits.ticket_s
-        return tickets.issue(self.key, self.spec.number, participant, expires)
+        return tickets.issue(self._secret(), self.spec.number, participant, expires)
 
     def admit(self, ticket: str, now: int) -> int:
         """Give the participant of a ticket, or refuse; whoever comes with a good one is present."""
         try:
-            participant = tickets.check(self.key, self.spec.number, ticket, now)
+            participant = tickets.check(self._secret(), self.spec.number, ticket, now)
         except tickets.TicketError as error:
             raise RefusalError(error.code) from None
-        if participant not in self.joins:
-            raise RefusalError("bad-ticket", "The room does not know this participant: join again.")
-        missing = participant + 1 - len(self._seen_at)
-        if missing > 0:
-            self._seen_at.extend([0] * missing)
-        self._seen_at[participant] = max(self._seen_at[participant], now)
+        self.people.see(participant, now)
         return participant
 
     # Taking in
@@ -151,67 +148,94 @@ class Room:
 
     def take(self, participant: int, ballot: Ballot, now: int) -> Outcome:
         """Take what changes something in a batch; what already stands is acknowledged at any time."""
-        plan, grace = self.spec.plan, self.limits.grace_ms
-        compare = takes(plan, "compare", now, grace=grace)
-        draft = takes(plan, "draft", now, grace=grace)
-        ideas_open = draft or (compare and self.spec.compare_ideas)
-        refused, late = list(ballot.refused), []
+        moment = self._at(now)
+        pairs, refused, late = ballot.votes, ballot.refused, []
+        places: Sequence[int] = ballot.places if ballot.places is not None else range(len(pairs))
+        votable, unknown = self.statements.votable, False
+        try:
+            numbers = [votable[statement] for statement, _ in pairs]
+        except KeyError:
+            refused, unknown = list(refused), True
+            for place, (statement, _) in zip(places, pairs, strict=True):
+                if statement not in votable:
+                    refused.append(Refused("votes", place, "unknown-statement"))
+            known = [(place, pair) for place, pair in zip(places, pairs, strict=True) if pair[0] in votable]
+            places, pairs = [place for place, _ in known], [pair for _, pair in known]
+            numbers = [votable[statement] for statement, _ in pairs]
         votes: list[tuple[int, int]] = []
-        for index, number, value in ballot.votes:
-            if not self.statements.votable(number):
-                refused.append(Refused("votes", index, "unknown-statement"))
-            elif self.votes.would_change(participant, number, ballot.seq, value):
-                if compare:
-                    votes.append((number, value))
-                else:
-                    late.append(Refused("votes", index, "out-of-phase"))
+        if moment.compare:
+            votes = self.votes.cast(participant, ballot.seq, now, pairs, numbers)
+            self._moved += len(votes)
+        elif pairs:
+            hand, fresh = self.votes.hand(participant), ballot.seq * CODES - RETRACTED
+            for place, (_, value), number in zip(places, pairs, numbers, strict=True):
+                if fresh + value > hand.get(number, -1):
+                    late.append(Refused("votes", place, "out-of-phase"))
         ratings: list[tuple[int, str, int]] = []
-        for index, item, scale, value in ballot.ratings:
-            code = self._rating_fault(item, scale, value)
-            if code:
-                refused.append(Refused("ratings", index, code))
-            elif self.ratings.would_change(participant, (item, scale), ballot.seq, value):
-                if draft:
-                    ratings.append((item, scale, value))
-                else:
-                    late.append(Refused("ratings", index, "out-of-phase"))
-        ideas = self._new_ideas(participant, ballot, ideas_open, refused, late)
-        if late and not (compare or draft):
-            raise self._shut(now)
-        refused += late
+        ideas: list[IdeaRecord] = []
+        if ballot.ratings or ballot.ideas:
+            refused = list(refused)
+            ratings = self._new_ratings(participant, ballot, moment.draft, refused, late)
+            ideas_open = moment.draft or (moment.compare and self.spec.compare_ideas)
+            ideas = self._new_ideas(participant, ballot, ideas_open, refused, late)
+        if late:
+            if not (moment.compare or moment.draft):
+                raise self._shut(now)
+            refused = [*refused, *late]
         record = None
         if votes or ratings or ideas:
             record = BatchRecord(participant, ballot.seq, now, tuple(votes), tuple(ratings), tuple(ideas))
-            self.apply(record)
-        return Outcome(participant, record, ballot.seq, refused)
+            self.version += 1
+            self.votes_version += bool(votes)
+            self._apply_rest(record)
+        return Outcome(participant, record, ballot.seq, refused, unknown)
 
     def apply(self, record: Record) -> None:
         """Apply a record, live or at recovery: any order, any number of times, the same room."""
         self.version += 1
-        self.next_participant = max(self.next_participant, record.participant + 1)
         if isinstance(record, JoinRecord):
-            self.joins[record.participant] = record
-            self._unit_of.extend([-1] * (record.participant + 1 - len(self._unit_of)))
-            self._unit_of[record.participant] = -1 if record.unit is None else record.unit
-            if record.subject is not None:
-                known = self._subjects.get(record.subject, record.participant)
-                self._subjects[record.subject] = min(known, record.participant)
+            self.people.add(record)
             if record.name is not None:
                 mine = self._mine.get(record.participant, ())
                 self.statements.name_author(record.participant, record.name, mine)
             return
-        who, seq, at = record.participant, record.seq, record.at
+        self.people.know(record.participant)
         if record.votes:
             self.votes_version += 1
-        for number, value in record.votes:
-            before, stands = self.votes.put(who, number, seq, value, at)
-            if stands:
-                self.statements.count_vote(number, before, value)
-                self._moved += 1
-        for item, scale, value in record.ratings:
-            self.ratings.put(who, (item, scale), seq, value, at)
-        for idea in record.ideas:
-            self._add(Contribution(idea, who, at))
+            for statement, value in record.votes:
+                self._moved += self.votes.put(record.participant, statement, record.seq, value, record.at)[1]
+        self._apply_rest(record)
+
+    def load(self, blocks: Sequence[Block], *, cold_from: int | None = None) -> None:
+        """Take a whole journal into a room that is still empty: as `apply` and `settle` for each record.
+
+        From `cold_from` votes on they are only read, not sorted: `warm_up` is for later, and a thread.
+        """
+        for block in blocks:
+            joins = block.joins
+            if len(joins.participant):
+                self.people.add_many(joins.participant, joins.unit)
+        votes = Journaled(blocks, self.votes)
+        self.people.know(votes.people - 1)
+        if cold_from is not None and votes.count >= cold_from:
+            self.votes.load_cold(votes.rows, votes.count)
+        else:
+            self.votes.load(votes.rows())
+        for block in blocks:
+            for record in block.others:
+                self.apply(record)
+            self.settle(block.others)
+        self._moved = _STALE
+        self.version += 1
+        self.votes_version += 1
+
+    def use_votes(self, votes: Votes) -> None:
+        """Take the same votes, warmed up."""
+        self.votes = votes
+        self.statements.use_votes(votes)
+        self._moved = _STALE
+        self.version += 1
+        self.votes_version += 1
 
     def settle(self, records: Iterable[Record]) -> None:
         """These records are on the disk: their contributions may be offered to others."""
@@ -230,21 +254,22 @@ class Room:
 
     def next_for(self, participant: int, n: int = NEXT) -> list[StatementRow]:
         """Draw up to `n` statements this participant has not answered and did not write."""
-        # Dealing again costs as much as the deck is long: once in a while, or when the hub asks each second.
-        if self._moved > max(4, len(self._deck) // 20) or self._added > len(self._deck) // 50:
-            self.deal()
-        turn = self.votes.count(participant)
-        drawn = self._deck.draw(participant, turn, n, lambda one: self._done(participant, one))
-        return [self.statements.row(number) for number in drawn]
+        return [self.statements.row(self.votes.targets[one]) for one in self._draw(participant, n)]
+
+    def next_cards(self, participant: int, n: int = NEXT) -> bytes:
+        """Draw as `next_for`; give the JSON list that phones read."""
+        return b"[" + b",".join([self.statements.card(one) for one in self._draw(participant, n)]) + b"]"
 
     def deal(self) -> None:
         """Put the statements on offer into the deck with their present weights."""
-        ids = self.statements.on_offer()
+        targets = self.votes.targets
+        numbers = sorted(self.statements.on_offer(), key=targets.__getitem__)  # the same deck in every worker
+        seen = np.array(self.votes.tallies, dtype=np.int64).reshape(-1, 4)[:, 1:].sum(axis=1)
         priorities = None
         if self.opinion is not None:
-            known = self.opinion
-            priorities = dict(zip(known.statements.tolist(), known.priorities.tolist(), strict=True))
-        self._deck.deal(ids, [self.statements.seen(number) for number in ids], priorities)
+            known = dict(zip(self.opinion.statements.tolist(), self.opinion.priorities.tolist(), strict=True))
+            priorities = [known.get(targets[number], np.nan) for number in numbers]
+        self._deck.deal(numbers, seen[numbers] if numbers else (), priorities)
         self._moved = self._added = 0
 
     def use_opinion(self, opinion: Opinion | None) -> None:
@@ -252,25 +277,14 @@ class Room:
         self.opinion = opinion
         self._moved = _STALE
 
+    def state(self, now: int) -> bytes:
+        """Give the JSON of what everybody may know."""
+        return b'%s"now":%d}' % (self._core(now), now)
+
     def state_bytes(self, now: int) -> tuple[str, bytes]:
         """Give (etag, JSON) of what everybody may know; `now` is in the document, not in the etag."""
-        here = phase_at(self.spec.plan, now)
-        core = msgspec.json.encode(
-            {
-                "rev": self.spec.rev,
-                "phase": here.name,
-                "ends_at": here.ends_at,
-                "paused": here.paused,
-                "paused_at": self.spec.plan.paused_at,
-                "frozen": here.frozen,
-                "plan": msgspec.Raw(self._plan),
-                "participants": len(self.joins),
-                "contributions": len(self.statements.contributions),
-                "votes": self.votes.live,
-            }
-        )
-        etag = f'"{blake2b(core, digest_size=8).hexdigest()}"'
-        return etag, core[:-1] + b',"now":%d}' % now
+        core = self._core(now)
+        return f'"{blake2b(core, digest_size=8).hexdigest()}"', b'%s"now":%d}' % (core, now)
 
     def me(self, participant: int) -> dict[str, object]:
         """Give what a participant may know of themselves: votes, position, groups, fate of contributions."""
@@ -295,14 +309,7 @@ class Room:
 
     def present(self, now: int) -> int:
         """Count the participants seen in the last minute (in memory only)."""
-        since = now - self.limits.present_ms
-        return int((np.frombuffer(self._seen_at, dtype=np.int64) > since).sum()) if self._seen_at else 0
-
-    def units(self) -> npt.NDArray[np.int64]:
-        """Give the unit of each participant, -1 for none."""
-        units = np.full(self.next_participant, -1, dtype=np.int64)
-        units[: len(self._unit_of)] = np.array(self._unit_of, dtype=np.int64)
-        return units
+        return self.people.present(now - self.limits.present_ms)
 
     def contributors(self) -> int:
         """Count the participants who wrote something."""
@@ -310,25 +317,56 @@ class Room:
 
     def adopt(self, other: Room) -> None:
         """Go on numbering above `other`, the same room before its disk failed: no number serves twice."""
-        self.next_participant = max(self.next_participant, other.next_participant)
-        self.next_contribution = max(self.next_contribution, other.next_contribution)
-        self._seen_at = other._seen_at
+        self.people.adopt(other.people)
+        self.numbers = other.numbers
 
     # Inside
 
-    def _add(self, contribution: Contribution) -> None:
-        idea, who = contribution.idea, contribution.participant
-        self.next_contribution = max(self.next_contribution, idea.id + 1)
-        if self.statements.add(contribution):
-            self._marks[who, idea.mark] = idea.id
-            self._mine.setdefault(who, []).append(idea.id)
+    def _at(self, now: int) -> Moment:
+        moment = self._moment
+        if moment is None or not moment.since <= now < moment.until:
+            grace = self.limits.grace_ms
+            moment = self._moment = moment_at(self.spec.plan, self.spec.rev, now, grace=grace)
+        return moment
 
-    def _done(self, participant: int, number: int) -> bool:
-        return (
-            self.votes.has(participant, number)
-            or self.statements.author_of(number) == participant
-            or self.statements.status(number) != "shown"
-        )
+    def _core(self, now: int) -> bytes:
+        counts = (self.people.count, len(self.statements.contributions), self.votes.live)
+        return self._at(now).head + b',"participants":%d,"contributions":%d,"votes":%d,' % counts
+
+    def _draw(self, participant: int, n: int) -> list[int]:
+        # Dealing again costs as much as the deck is long: when votes or contributions grew by a fiftieth
+        # (so, a few hundred times in the life of a room), or when the hub asks each second.
+        deck = len(self._deck)
+        if self._moved > max(4, deck // 20, self.votes.live // 50) or self._added > deck // 50:
+            self.deal()
+        own = self._own.get(participant, _NOTHING)
+        return self._deck.draw(participant, n, self.votes.hand(participant), own)
+
+    def _apply_rest(self, record: BatchRecord) -> None:
+        who, seq, at = record.participant, record.seq, record.at
+        for item, scale, value in record.ratings:
+            self.ratings.put(who, (item, scale), seq, value, at)
+        for idea in record.ideas:
+            if self.statements.add(Contribution(idea, who, at)):
+                self._marks[who, idea.mark] = idea.id
+                self._mine.setdefault(who, []).append(idea.id)
+                if idea.kind != REASON:
+                    self._own[who] = self._own.get(who, _NOTHING) | {self.votes.number(idea.id)}
+
+    def _new_ratings(
+        self, participant: int, ballot: Ballot, is_open: bool, refused: list[Refused], late: list[Refused]
+    ) -> list[tuple[int, str, int]]:
+        ratings: list[tuple[int, str, int]] = []
+        for index, item, scale, value in ballot.ratings:
+            code = self._rating_fault(item, scale, value)
+            if code:
+                refused.append(Refused("ratings", index, code))
+            elif self.ratings.would_change(participant, (item, scale), ballot.seq, value):
+                if is_open:
+                    ratings.append((item, scale, value))
+                else:
+                    late.append(Refused("ratings", index, "out-of-phase"))
+        return ratings
 
     def _rating_fault(self, item: int, scale: str, value: int) -> str | None:
         place, known = self._items.get(item), self._scales.get(scale)
@@ -357,8 +395,11 @@ class Room:
             elif not is_open:
                 late.append(Refused("ideas", index, "out-of-phase"))
             else:
-                number = self.next_contribution + len(ideas)
-                ideas.append(IdeaRecord(number, idea.id, idea.item, idea.kind, text, idea.re))
+                number = self._idea_number(participant, idea.id)
+                if number in self.statements:  # 48 bits met: let the client make another mark
+                    refused.append(Refused("ideas", index, "bad-id"))
+                else:
+                    ideas.append(IdeaRecord(number, idea.id, idea.item, idea.kind, text, idea.re))
         return ideas
 
     def _idea_fault(self, participant: int, idea: Idea, more: int) -> str | None:
@@ -373,17 +414,29 @@ class Room:
             return "too-many-ideas"
         return None
 
+    def _idea_number(self, participant: int, mark: str) -> int:
+        """The same contribution sent to two workers is one: its id follows from who sent it and its mark."""
+        said = b"%d %s" % (participant, mark.encode())
+        digest = blake2b(said, digest_size=_ID_BYTES, key=self._secret(), person=_IDEA).digest()
+        return FIRST_CONTRIBUTION + int.from_bytes(digest, "big")
+
     def _shut(self, now: int) -> RefusalError:
         """Why nothing at all is taken now; between two phases the session waits as in a pause."""
-        here = phase_at(self.spec.plan, now)
+        here = self._at(now).here
         code = "frozen" if here.frozen else _SHUT.get(here.name, "paused")
         return RefusalError(code, state=True)
+
+    def _secret(self) -> bytes:
+        """The key of the tickets; without it (destroyed at the end of the session) nobody is known any more."""
+        if self.key is None:
+            raise RefusalError("ended")
+        return self.key
 
     def _identity(self, token: str | None, now: int) -> tuple[str, str]:
         if not token:
             raise RefusalError("pass-required")
         try:
-            member = tickets.check_pass(self.key, self.spec.room, token, now)
+            member = tickets.check_pass(self._secret(), self.spec.room, token, now)
         except tickets.TicketError as error:
             raise RefusalError(error.code) from None
         return member.subject, member.name

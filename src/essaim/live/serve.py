@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
+import logging
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
@@ -17,6 +19,9 @@ from essaim.live.limits import WIDE, Limits
 
 GRACE_S = 5
 BACKLOG = 4096
+_COLLECTIONS: Final = (50_000, 50, 100)
+"""Collect less often than Python does by itself: a batch leaves no cycle behind."""
+_log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
@@ -32,10 +37,16 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def server(app: Any, host: str, port: int, hub: Hub) -> Server:
-    """Make the server of an ASGI application; no access log, for it would hold addresses."""
+def server(app: Any, host: str, port: int, hub: Hub, *, fast: bool = True) -> Server:
+    """Make the server of an ASGI application; no access log, for it would hold addresses.
+
+    The fast lane answers the hot routes unless it cannot be used here, or `fast` is false: the application, which
+    has the same routes, does it then.
+    """
     config = uvicorn.Config(
         app,
+        http=_protocol(hub) if fast else "httptools",
+        ws="none",
         host=host,
         port=port,
         lifespan="on",
@@ -45,15 +56,33 @@ def server(app: Any, host: str, port: int, hub: Hub) -> Server:
         date_header=True,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_keep_alive=75,
+        timeout_keep_alive=int(hub.limits.idle_seconds),
         timeout_graceful_shutdown=GRACE_S,
     )
     return Server(config, hub)
 
 
+def _protocol(hub: Hub) -> Any:
+    try:
+        from essaim.live.rehearsal import lane_of
+
+        return lane_of(hub)
+    except (ImportError, RuntimeError) as error:
+        _log.warning("the fast lane is not used: %s", error)
+        return "auto"
+
+
+def settle_memory() -> None:
+    """Call once all is imported: what is there stays, and is not looked through again by each collection."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTIONS)
+
+
 def serve(app: Any, hub: Hub, *, host: str, port: int) -> int:
     """Serve an application whose lifespan runs `hub`, until SIGINT or SIGTERM; give the exit code."""
     here = server(app, host, port, hub)
+    settle_memory()
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after a clean end
         here.run()
     return 0 if here.started else 1

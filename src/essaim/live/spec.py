@@ -96,6 +96,10 @@ class RoomSpec(msgspec.Struct, frozen=True):
     public_url: str = ""
 
 
+_FRAME: Final = (
+    "room", "code", "title", "question", "lang", "privacy",
+    "kinds", "frame", "scales", "units", "compare_ideas",
+)  # fmt: skip
 _decoder = msgspec.json.Decoder(RoomSpec)
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -114,6 +118,11 @@ def decode(data: bytes) -> RoomSpec:
         raise SpecError(f"not a room specification: {error}") from error
     _check(spec)
     return spec
+
+
+def frame_of(spec: RoomSpec) -> bytes:
+    """Give the JSON of what does not move during a session."""
+    return msgspec.json.encode({name: getattr(spec, name) for name in _FRAME})
 
 
 def is_room(name: str) -> bool:

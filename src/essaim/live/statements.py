@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from essaim.live.records import RETRACTED, IdeaRecord
-from essaim.live.spec import FIRST_CONTRIBUTION, REASON, RoomSpec, Seed
+import msgspec
+
+from essaim.live.records import IdeaRecord
+from essaim.live.spec import REASON, RoomSpec, Seed
+from essaim.live.votes import Votes
 
 Status = Literal["shown", "waiting", "hidden"]
-_COLUMN: Final = {1: 0, -1: 1, 0: 2}
+_NO_TALLY: Final = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,17 @@ class Contribution:
 
 
 class Statements:
-    """Every statement of a room by id; tallies follow the votes, rows are made when they change."""
+    """Every statement of a room by id; tallies come from the votes, rows are made when they changed.
 
-    def __init__(self, spec: RoomSpec) -> None:
+    `votable`: {id: its number in the votes} of what may be voted on.
+    """
+
+    def __init__(self, spec: RoomSpec, votes: Votes) -> None:
         self.contributions: dict[int, Contribution] = {}
-        self._tallies: dict[int, list[int]] = {}
+        self.votable: dict[int, int] = {}
+        self._votes = votes
         self._rows: dict[int, StatementRow] = {}
+        self._cards: dict[int, bytes] = {}
         self._offerable: set[int] = set()
         self._authors: dict[int, str] = {}
         self.use(spec)
@@ -59,6 +67,14 @@ class Statements:
         self._shown, self._hidden = frozenset(spec.shown), frozenset(spec.hidden)
         self._after = spec.moderation == "after"
         self._rows.clear()
+        self._cards.clear()
+        voices = (one for one, known in self.contributions.items() if known.idea.kind != REASON)
+        self.votable = {one: self._votes.number(one) for one in (*self._seeds, *voices)}
+        self._offer = {place: None for one, place in self.votable.items() if self._offered(one)}
+
+    def use_votes(self, votes: Votes) -> None:
+        """Take the same votes in another form: numbers stay, tallies are made anew."""
+        self._votes = votes
 
     def add(self, contribution: Contribution) -> bool:
         """Keep a contribution; say whether it is new (an id comes from one record only)."""
@@ -66,7 +82,8 @@ class Statements:
         if number in self.contributions:
             return False
         self.contributions[number] = contribution
-        self._rows.pop(number, None)
+        if contribution.idea.kind != REASON:
+            self.votable[number] = self._votes.number(number)
         return True
 
     def name_author(self, participant: int, name: str, numbers: Iterable[int]) -> None:
@@ -78,25 +95,11 @@ class Statements:
     def settle(self, number: int) -> None:
         """Offer a contribution from now on: it is on the disk, its id means this text for good."""
         self._offerable.add(number)
-
-    def count_vote(self, number: int, before: int | None, value: int) -> None:
-        """Move the tallies of a statement from the value `before` to `value`."""
-        tally = self._tallies.get(number)
-        if tally is None:
-            tally = self._tallies[number] = [0, 0, 0]
-        if before is not None and before != RETRACTED:
-            tally[_COLUMN[before]] -= 1
-        if value != RETRACTED:
-            tally[_COLUMN[value]] += 1
-        self._rows.pop(number, None)
+        if self._offered(number):
+            self._offer[self.votable[number]] = None
 
     def __contains__(self, number: object) -> bool:
         return number in self._seeds or number in self.contributions
-
-    def votable(self, number: int) -> bool:
-        """Say whether votes on this id are kept: it exists and is not the reason of a rating."""
-        contribution = self.contributions.get(number)
-        return number in self._seeds if contribution is None else contribution.idea.kind != REASON
 
     def status(self, number: int) -> Status:
         """Give the status of an existing statement: a decision first, then the rule of the room."""
@@ -111,7 +114,7 @@ class Statements:
 
     def seen(self, number: int) -> int:
         """Give the number of votes that stand on a statement, passes included."""
-        return sum(self._tallies.get(number, ()))
+        return sum(self._tally(number)[1:])
 
     def author_of(self, number: int) -> int | None:
         """Give the participant who brought a statement, None for a seed."""
@@ -119,14 +122,8 @@ class Statements:
         return None if contribution is None else contribution.participant
 
     def on_offer(self) -> list[int]:
-        """Give the ids that can be put to the vote now, ascending."""
-        return [
-            number
-            for number in self.ids()
-            if (number < FIRST_CONTRIBUTION or number in self._offerable)
-            and self.votable(number)
-            and self.status(number) == "shown"
-        ]
+        """Give what can be put to the vote now, by their numbers in the votes."""
+        return list(self._offer)
 
     def ids(self) -> list[int]:
         """Give all ids, ascending."""
@@ -134,17 +131,35 @@ class Statements:
 
     def row(self, number: int) -> StatementRow:
         """Give the row of a statement; KeyError if there is none."""
-        row = self._rows.get(number)
-        if row is None:
-            row = self._rows[number] = self._made(number)
+        row, tally = self._rows.get(number), self._tally(number)
+        if row is None or (row.disagrees, row.passes, row.agrees) != tally[1:]:
+            row = self._rows[number] = self._made(number, tally)
         return row
+
+    def card(self, number: int) -> bytes:
+        """Give the JSON by which a statement (its number in the votes) is offered to phones."""
+        card = self._cards.get(number)
+        if card is None:
+            row = self.row(self._votes.targets[number])
+            card = msgspec.json.encode({"id": row.id, "text": row.text, "item": row.item, "kind": row.kind})
+            self._cards[number] = card
+        return card
 
     def rows(self) -> tuple[StatementRow, ...]:
         """Give all rows in the order of ids."""
         return tuple(self.row(number) for number in self.ids())
 
-    def _made(self, number: int) -> StatementRow:
-        agrees, disagrees, passes = self._tallies.get(number, (0, 0, 0))
+    def _offered(self, number: int) -> bool:
+        known = number in self._seeds or number in self._offerable
+        return known and number in self.votable and self.status(number) == "shown"
+
+    def _tally(self, number: int) -> tuple[int, ...]:
+        """Give how many votes stand by code: taken back, disagree, pass, agree."""
+        place = self._votes.numbers.get(number)
+        return _NO_TALLY if place is None else tuple(self._votes.tallies[4 * place : 4 * place + 4])
+
+    def _made(self, number: int, tally: tuple[int, ...]) -> StatementRow:
+        _, disagrees, passes, agrees = tally
         seen, status = agrees + disagrees + passes, self.status(number)
         seed = self._seeds.get(number)
         if seed is not None:

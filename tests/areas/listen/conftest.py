@@ -48,5 +48,5 @@ def filled(
     for n in range(2):
         idea = IdeaRecord(100_000 + n, f"idea-{n:04d}", 2, "idea", f"Contribution {n}", None)
         records.append(BatchRecord(n, 2, at + 2000 + n, (), (), (idea,)))
-    append_records(settings.DATA_DIR, session.id, records, now=at)
+    append_records(settings.LIVE_STORE, session.id, records)
     return session

@@ -15,8 +15,9 @@ from essaim.listen.sessions.models import Session
 from essaim.listen.sessions.queries.room import room_view
 from essaim.listen.sessions.queries.specification import plan_of, room_spec
 from essaim.live import spec as specs
-from essaim.live.files import read_spec
+from essaim.live.errors import KeyDestroyedError
 from essaim.live.plan import phase_at
+from essaim.live.store import open_store
 
 pytestmark = pytest.mark.django_db
 
@@ -139,11 +140,11 @@ def test_the_live_room_hears_of_a_change_after_commit_only(
     with django_capture_on_commit_callbacks(execute=True):
         actions.start_session(session_id=session.id, expected_rev=0, by=facilitator, now=now)
     session.refresh_from_db()
-    published = read_spec(settings.DATA_DIR, session.id)
+    published = open_store(settings.DATA_DIR).read_spec(session.id)
     assert published == room_spec(session)
     with django_capture_on_commit_callbacks(execute=False):
         actions.pause_session(session_id=session.id, expected_rev=1, by=facilitator, now=now)
-    assert read_spec(settings.DATA_DIR, session.id) == published
+    assert open_store(settings.DATA_DIR).read_spec(session.id) == published
 
 
 def test_a_contribution_is_hidden_and_shown_again(
@@ -188,6 +189,28 @@ def test_a_result_is_only_recorded_of_what_is_frozen(filled, facilitator, now):
         actions.record_result(session_id=filled.id, by=facilitator, now=now)
 
 
+def test_a_session_ended_for_good_keeps_its_results_and_loses_its_key(
+    filled, facilitator, now, settings, django_capture_on_commit_callbacks
+):
+    store = open_store(settings.LIVE_STORE)
+    store.key(filled.id)
+    with pytest.raises(Conflict) as refused:
+        actions.end_session(session_id=filled.id, expected_rev=1, by=facilitator, now=now)
+    assert refused.value.code == "not-closed"
+    for rev, verb in enumerate((actions.close_session, actions.freeze_session, actions.end_session), 1):
+        store.key(filled.id)  # still there
+        with django_capture_on_commit_callbacks(execute=True):
+            verb(session_id=filled.id, expected_rev=rev, by=facilitator, now=now)
+    with pytest.raises(KeyDestroyedError):
+        store.key(filled.id)
+    view = room_view(filled)
+    assert (view.votes, view.participants) == (270, 30)
+    for again in (actions.unfreeze_session, actions.end_session):
+        with pytest.raises(Conflict) as refused:
+            again(session_id=filled.id, expected_rev=4, by=facilitator, now=now)
+        assert refused.value.code == "ended"
+
+
 def test_duplicate_keeps_what_was_prepared_and_nothing_that_was_said(filled, facilitator, now):
     copy = actions.duplicate_session(session_id=filled.id, title="", by=facilitator, now=now)
     assert copy.code != filled.code and copy.number != filled.number
@@ -220,6 +243,7 @@ CALLS = {
     "start_session": {"expected_rev": 1},
     "close_session": {"expected_rev": 1},
     "freeze_session": {"expected_rev": 1},
+    "end_session": {"expected_rev": 1},
     "hide_contribution": {"number": 100_000},
     "show_contribution": {"number": 100_000},
     "record_result": {},

@@ -222,7 +222,7 @@ def test_a_count_of_fewer_than_five_is_not_shown(
     records = []
     for who in range(4):
         records += [JoinRecord(who, at, "fr", None), BatchRecord(who, 1, at, ((0, 1),), (), ())]
-    append_records(settings.DATA_DIR, session.id, records, now=at)
+    append_records(settings.LIVE_STORE, session.id, records)
     answer = as_facilitator.get(reverse("sessions:export", args=[session.id, "statements", "json"]))
     first = json.loads(b"".join(answer.streaming_content))[0]
     assert (first["seen"], first["agrees"], first["agree_share"]) == (4, None, None)

@@ -98,7 +98,7 @@ class Verdict(models.Model):
     """A moderation decision on one contribution; the latest one stands, the audit keeps them all."""
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="verdicts")
-    statement = models.PositiveIntegerField()
+    statement = models.PositiveBigIntegerField()  # ids of contributions have 48 bits
     shown = models.BooleanField()
     reason = models.CharField(max_length=200, blank=True)
     by = models.CharField(max_length=120)

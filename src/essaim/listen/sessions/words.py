@@ -27,6 +27,7 @@ VERBS = {
     "session.reopen": gettext_lazy("Reopened"),
     "session.freeze": gettext_lazy("Results frozen"),
     "session.unfreeze": gettext_lazy("Results unfrozen"),
+    "session.end": gettext_lazy("Ended for good"),
     "session.show-contribution": gettext_lazy("Contribution shown"),
     "session.hide-contribution": gettext_lazy("Contribution hidden"),
     "session.record-result": gettext_lazy("Result recorded"),
@@ -40,4 +41,5 @@ BUTTONS: dict[str, tuple[Promise, str, bool]] = {
     "close": (gettext_lazy("Close"), "stop", False),
     "freeze": (gettext_lazy("Freeze the results"), "lock", True),
     "unfreeze": (gettext_lazy("Unfreeze"), "undo", False),
+    "end": (gettext_lazy("End for good"), "lock", True),
 }

@@ -14,8 +14,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from essaim.live.answers import next_statements
 from essaim.live.phone import sections
+from essaim.live.answers import AHEAD
 from essaim.live.phone.assets import CSP, SCRIPT, SERVICE_WORKER, STYLE
 from essaim.live.phone.sections import Seen
 from essaim.live.phone.texts import LANGUAGES, TEXTS, refusal, say
@@ -122,7 +122,7 @@ def _boot(seen: Seen) -> dict[str, object]:
         "t": {key: TEXTS[seen.lang][key] for key in SCRIPT_TEXTS if key != "bad-pass" or members},
     }
     if who is not None:
-        boot["next"] = next_statements(room, who) if seen.at == "compare" else []
+        boot["next"] = msgspec.json.decode(room.next_cards(who, AHEAD)) if seen.at == "compare" else []
         boot["n"] = len(room.votes_of(who))
         boot["rated"] = {f"{item} {scale}": value for (item, scale), value in room.ratings_of(who).items()}
     return boot

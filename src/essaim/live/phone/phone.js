@@ -34,9 +34,11 @@ const forget = s => {
 };
 
 // ---- Talking to the room
-let busy = false, tries = 0, timer = 0, down = false, etag = "";
-// The time over which a whole room may spread what all its phones do at once.
-const spread = () => Math.min(S.state.participants / 2, 1e4) * Math.random();
+let busy = false, tries = 0, timer = 0, down = false, etag = "", heard = 0, place = null;
+// The time over which a whole room may spread what all its phones do at once: within the grace for late answers.
+const spread = () => Math.min(S.state.participants / 10, 12e3) * Math.random();
+// Quick in a small room; the larger the room, the longer everything is gathered.
+const pace = ms => (ms + Math.min(S.state.participants, 1e4)) * (1 + .3 * Math.random());
 const ask = (path, body, headers) => {
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 2e4);
@@ -54,6 +56,7 @@ const call = async (name, body, headers) => {
     etag = name == "state" && answer.headers.get("ETag") || etag;
     if (answer.status != 304) found.json = await answer.json();
     found.status = answer.status;
+    heard = Date.now();
   } catch (error) {}
   down = !found.status;
   const state = name == "state" && found.status == 200 ? found.json : found.json.state;
@@ -70,9 +73,8 @@ const call = async (name, body, headers) => {
 // Full jitter, and what the server asks for.
 const backoff = (n, found) => 1e3 * Math.max(Math.random() * Math.min(16, .25 * 2 ** n), (found.after || 0) * (1 + Math.random()));
 const later = ms => { clearTimeout(timer); timer = setTimeout(send, ms); };
-// At once in a small room; the larger the room, the longer answers are gathered.
 const soon = () => {
-  if (!tries) later(size(S) < 5 && S.deck.length > 2 ? (1e3 + Math.min(S.state.participants, 1e4)) * (1 + Math.random() * .3) : Math.min(spread(), 4e3));
+  if (!tries) later(size(S) < 5 && S.deck.length > 2 ? pace(1e3) : Math.min(spread(), 4e3));
   paint();
 };
 const seal = () => keep(s => {
@@ -136,15 +138,16 @@ const leaving = () => {
   S.out.forEach(body => navigator.sendBeacon("/live/" + boot.room + "/batch", new Blob([body], {type: "application/json"})));
 };
 const poll = async () => {
-  setTimeout(poll, 7e3 + 6e3 * Math.random());
+  setTimeout(poll, pace(3e3));
   if (document.hidden) return;
-  await call("state", null, etag ? {"If-None-Match": etag} : {});
+  // Every answer carries the state: whoever votes need not ask for it.
+  if (Date.now() - heard > 2500) await call("state", null, etag ? {"If-None-Match": etag} : {});
   refill();
   if (tab == "me") meet();
   paint();
 };
 // Already while people draft, so that nobody waits when the vote begins.
-const refill = () => { if (S.who != null && !S.deck.length && !pending()) call("next").then(paint); };
+const refill = () => { if (S.who != null && S.deck.length < 5 && !pending()) call("next").then(paint); };
 const deal = next => {
   if (next) keep(s => {
     const known = s.deck.map(one => one.id);
@@ -184,7 +187,7 @@ const paint = () => {
     if (was) {
       later(spread());
       setTimeout(refill, spread());
-      setTimeout(meet, 1e3 + spread());
+      setTimeout(meet, 1e3 + 6 * spread());
     }
     was = at;
   }
@@ -376,6 +379,7 @@ if (pass && door.elements.pass) {
 }
 const knock = async n => {
   const form = {}, button = door.querySelector("button");
+  form.waiting = place;
   new FormData(door).forEach((value, name) => { form[name] = value && name == "unit" ? Number(value) : value || null; });
   button.disabled = true;
   const found = await call("join", JSON.stringify(form)), status = found.status;
@@ -386,8 +390,10 @@ const knock = async n => {
     land();
     later(200);
   } else if (!status || status == 429 || status > 499) {
+    // In a crowd everybody gets a number, and comes in by that order.
+    place = found.json.number || place;
     setTimeout(knock, backoff(n, found), Math.min(n + 1, 6));
-    tell(status ? T.crowd : T.offline);
+    tell(status ? say("crowd", found.json.ahead || "…") : T.offline);
     return;
   } else tell(status == 401 ? T["bad-pass"] : T.refused, true);
   button.disabled = false;

@@ -359,7 +359,7 @@ def _end(seen: Seen, value: int, top: int, low: Text, high: Text) -> str:
 
 
 def _room(seen: Seen) -> str:
-    return seen.say("room", len(seen.room.joins)) if len(seen.room.joins) > 1 else ""
+    return seen.say("room", seen.room.people.count) if seen.room.people.count > 1 else ""
 
 
 def _minutes(ms: int) -> str:

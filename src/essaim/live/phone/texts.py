@@ -27,7 +27,7 @@ _FRENCH: Final[dict[str, Phrase]] = {
     "unit": "Votre unité",
     "unit_none": "Je préfère ne pas le dire",
     "room": ("{n} personne dans la salle", "{n} personnes dans la salle"),
-    "crowd": "Beaucoup de monde arrive. Nouvel essai dans un instant…",
+    "crowd": "Beaucoup de monde arrive. Devant vous : {n}. Nouvel essai dans un instant.",
     # Waiting
     "waiting": "La session va commencer",
     "between": "La suite arrive",
@@ -137,7 +137,7 @@ _ENGLISH: Final[dict[str, Phrase]] = {
     "unit": "Your unit",
     "unit_none": "I would rather not say",
     "room": ("{n} person in the room", "{n} people in the room"),
-    "crowd": "Many people are coming in. Trying again in a moment…",
+    "crowd": "Many people are coming in. Ahead of you: {n}. Trying again in a moment.",
     "waiting": "The session is about to start",
     "between": "The next step is coming",
     "wait": "Keep this page open: it will change by itself.",

@@ -16,6 +16,7 @@ from essaim.listen.sessions.actions.record import record_result
 from essaim.listen.sessions.actions.replaying import open_replay
 from essaim.listen.sessions.actions.steer import (
     close_session,
+    end_session,
     extend_phase,
     freeze_session,
     next_phase,
@@ -33,6 +34,7 @@ __all__ = [
     "create_session",
     "duplicate_session",
     "edit_session",
+    "end_session",
     "extend_phase",
     "freeze_session",
     "hide_contribution",

@@ -22,7 +22,7 @@ def publish(session: Session) -> None:
 
 def hand_over(session_id: str) -> None:
     """Compile the specification as it stands now and give it to the live room. Repeating it changes nothing."""
-    hub.publish(settings.DATA_DIR, room_spec(Session.objects.get(pk=session_id)))
+    hub.publish(settings.LIVE_STORE, room_spec(Session.objects.get(pk=session_id)))
 
 
 def republish_all() -> int:

@@ -73,7 +73,7 @@ def _settled(room: str, rev: int) -> RoomView:
     """Return the room's view once it knows revision `rev` (the room hears of it a moment after the commit)."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        view = hub.view(settings.DATA_DIR, room)
+        view = hub.view(settings.LIVE_STORE, room)
         if view.rev >= rev:
             return view
         if time.monotonic() > deadline:

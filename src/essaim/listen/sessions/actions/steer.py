@@ -38,6 +38,10 @@ _REASONS = {
     "frozen": gettext_lazy("The results are frozen. Unfreeze them first."),
     "already-frozen": gettext_lazy("The results are already frozen."),
     "not-frozen": gettext_lazy("The results are not frozen."),
+    "too-late": gettext_lazy(
+        "It closed more than seven days ago. Duplicate it to go on with the same questions."
+    ),
+    "ended": gettext_lazy("The session has ended for good."),
     "bad-minutes": gettext_lazy("Give a number of minutes, 0 for no planned end."),
 }
 
@@ -146,6 +150,12 @@ def reopen_session(
 def unfreeze_session(*, session_id: str, expected_rev: int, by: Actor, now: datetime) -> Done[Session]:
     """Let the session take votes again. The frozen result stays on record."""
     return _change(session_id, expected_rev, by, now, plans.unfreeze)
+
+
+@action("session.end", may=[Role.FACILITATOR])
+def end_session(*, session_id: str, expected_rev: int, by: Actor, now: datetime) -> Done[Session]:
+    """End a frozen session for good: the key of its tickets is destroyed once this is committed."""
+    return _change(session_id, expected_rev, by, now, plans.end)
 
 
 @action("session.freeze", may=[Role.FACILITATOR])

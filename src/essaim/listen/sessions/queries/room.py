@@ -11,7 +11,7 @@ from essaim.listen.sessions.models import Session
 from essaim.listen.sessions.queries.sessions import milliseconds
 from essaim.listen.sessions.queries.specification import room_spec
 from essaim.live import hub
-from essaim.live.files import UnknownRoomError
+from essaim.live.errors import UnknownRoomError
 from essaim.live.projections import RoomView, build, snapshot
 from essaim.live.room import Room
 from essaim.live.statements import StatementRow
@@ -26,7 +26,7 @@ def room_view(session: Session) -> RoomView:
     A room that was not handed over yet (a process that died right after the commit) is shown empty, as it is.
     """
     try:
-        return hub.view(settings.DATA_DIR, session.id)
+        return hub.view(settings.LIVE_STORE, session.id)
     except UnknownRoomError:
         spec = room_spec(session)
         return build(snapshot(Room(spec, bytes(KEY_BYTES)), milliseconds(session.created_at)), None)

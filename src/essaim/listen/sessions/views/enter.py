@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,7 +14,8 @@ from essaim.listen.sessions.models import Privacy
 from essaim.listen.sessions.queries.sessions import find, milliseconds, session_of_code
 from essaim.listen.sessions.views.parsing import actor, now
 from essaim.live import tickets
-from essaim.live.files import room_key
+from essaim.live.errors import KeyDestroyedError
+from essaim.live.store import shared_store
 from essaim.people.access import member_page
 
 PASS_MINUTES = 30
@@ -40,6 +43,7 @@ def enter(request: HttpRequest, session_id: str) -> HttpResponse:
     target = f"/s/{session.code}"
     if session.privacy == Privacy.IDENTIFIED:
         expires = milliseconds(now()) // 1000 + PASS_MINUTES * 60
-        key = room_key(settings.DATA_DIR, session.id)
-        target += f"?pass={tickets.sign_pass(key, session.id, by.member_id or '', by.name, expires)}"
+        with suppress(KeyDestroyedError):  # the session is over: its page says so, without a pass too
+            key = shared_store(settings.LIVE_STORE).key(session.id)
+            target += f"?pass={tickets.sign_pass(key, session.id, by.member_id or '', by.name, expires)}"
     return redirect(target)

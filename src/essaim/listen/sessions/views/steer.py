@@ -33,6 +33,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "reopen": actions.reopen_session,
     "freeze": actions.freeze_session,
     "unfreeze": actions.unfreeze_session,
+    "end": actions.end_session,
 }
 
 

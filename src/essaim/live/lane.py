@@ -1,0 +1,405 @@
+"""The fast lane: uvicorn's HTTP protocol, answering the hot routes of open rooms before ASGI.
+
+No task, no scope, no future for a batch: it is taken when its last byte is parsed, and its answer is written when
+the commit that holds it calls back. Whatever is not plain goes uvicorn's ordinary way, where the same routes answer:
+other paths, rooms that are not open, HTTP/1.0, HEAD, chunked bodies, Expect, upgrades, and what is sent behind a
+request that waits for its answer (so that answers keep their order).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from typing import Any, ClassVar, Final
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from essaim.live import messages, routes
+from essaim.live.errors import JournalError
+from essaim.live.hub import Hub
+from essaim.live.live_room import LiveRoom
+from essaim.live.messages import Answer, Header, Request
+from essaim.live.problems import RefusalError
+from essaim.live.routes import Durable, Route, Streaming
+from essaim.live.stream import framed
+from essaim.live.watch import Watch
+
+_HOT: Final = re.compile(rb"/live/([A-Za-z0-9._~-]{1,100})/(join|batch|state|stream)")
+_KNOWN_ADDRESSES: Final = 1_024
+_log = logging.getLogger(__name__)
+
+
+class _Waiting:
+    """Stands for a request that waits for its commit where uvicorn looks for the latest request."""
+
+    response_complete = False
+
+
+class _Stop(Exception):
+    """Ends the parsing of a connection: nothing more of it is read as requests."""
+
+
+_WAITING: Final[Any] = _Waiting()
+
+
+class Desk:
+    """What the connections of one server share."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub, self.limits = hub, hub.limits
+        self.watch = Watch(hub.limits)
+        self.known: dict[bytes, tuple[str, bytes, Route]] = {}
+        self.defaults: list[Header] = []
+        self.lines = b""
+
+    def hot(self, url: bytes) -> tuple[str, bytes, Route] | None:
+        """Give (room, method, route) of the address of a hot route, None for any other."""
+        known = self.known.get(url)
+        if known is None:
+            found = _HOT.fullmatch(url)
+            if found is None:
+                return None
+            method, route = routes.ROUTES[found[2].decode()]
+            if len(self.known) >= _KNOWN_ADDRESSES:
+                self.known.clear()
+            known = self.known[url] = (found[1].decode(), method.encode(), route)
+        return known
+
+    def use(self, defaults: list[Header]) -> None:
+        """Take the headers that every answer has (the date): uvicorn makes them anew each second."""
+        self.defaults = defaults
+        self.lines = b"".join(b"%s: %s\r\n" % pair for pair in defaults)
+
+
+class Lane(HttpToolsProtocol):
+    """One connection. `desk` is set by `lane`, which makes the class for one hub."""
+
+    # Slots beside the dictionary of the base: an object of more than thirty attributes is slow and large.
+    __slots__ = (
+        "_before", "_body", "_durable", "_goes_on", "_hot", "_in_head", "_keep", "_live", "_most", "_most_body",
+        "_opened", "_piece", "_refusal", "_request", "_route", "_streaming", "began", "idle", "received", "stuck",
+    )  # fmt: skip
+    desk: ClassVar[Desk]
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        desk = self.desk
+        self._most, self._most_body = desk.limits.header_bytes, desk.limits.body_bytes
+        self._hot, self._opened = desk.known, desk.hub.opened
+        # For the watch: when the request that is arriving began (0: none is), how much of a body came,
+        # since when the reader is stuck (0: it is not), since when nothing is under way (0: something is).
+        self.began = 0.0
+        self.received = 0
+        self.stuck = 0.0
+        self.idle = self.loop.time()
+        # The request that is arriving: whether its headers are complete, bytes before this piece, this piece.
+        self._in_head = False
+        self._before = self._piece = 0
+        # If it is for the lane: its route, its room, its headers, its body so far.
+        self._route: Route | None = None
+        self._live: LiveRoom | None = None
+        self._request = Request("GET", {}, "http", "")
+        self._body = b""
+        # The answer that waits for a commit; whether the connection goes on after the last request, and the next.
+        self._durable: Durable | None = None
+        self._keep = self._goes_on = True
+        self._streaming: Streaming | None = None
+        self._refusal: RefusalError | None = None
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self.transport.set_write_buffer_limits(high=self.desk.limits.unsent_bytes)
+        self._request.scheme = self.scheme or "http"
+        self._request.peer = self.client[0] if self.client else ""
+        self.desk.watch.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.desk.watch.discard(self)
+        if self.cycle is _WAITING:
+            self.cycle = None  # type: ignore[assignment]
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        # Whoever has said everything may still listen: the answers that wait are written, then it is over.
+        if self._durable is None:
+            return None
+        self._end_soon()
+        return True
+
+    def shutdown(self) -> None:
+        """Answer what waits, then close; called by the server."""
+        if self._durable is None:
+            super().shutdown()
+        else:
+            self._end_soon()
+
+    def pause_writing(self) -> None:
+        self.stuck = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self.stuck = 0.0
+        super().resume_writing()
+
+    def _end_soon(self) -> None:
+        """Close when the last request that was read is answered."""
+        if self._durable is not None and self.cycle is _WAITING:
+            self._keep = False
+        else:
+            self.cycle.keep_alive = False
+
+    # Parsing
+
+    def data_received(self, data: bytes) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        self._piece = len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
+        except httptools.HttpParserError as error:
+            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(
+                error.__context__, _Stop | None
+            ):
+                _log.error("live: a request could not be read", exc_info=error.__context__)
+            self._stopped()
+            return
+        if self._in_head:
+            self._before += len(data)
+            if self._before > self._most:
+                self._refusal = RefusalError("headers-too-large")
+                self._stopped()
+
+    def on_message_begin(self) -> None:
+        if not self._keep:
+            raise _Stop  # what is sent behind a last request is not read
+        self.url = b""
+        self.headers = []
+        self.began, self.idle, self.received = self.loop.time(), 0.0, 0
+        self._in_head, self._before = True, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        # What came since the request began is a bound; only beyond it the headers are counted.
+        if self._before + self._piece > self._most and messages.size(self.headers) > self._most:
+            self._refusal = RefusalError("headers-too-large")
+            raise _Stop
+        hot = self._hot.get(self.url) or self.desk.hot(self.url)
+        if hot is not None and self._durable is None and not self.flow.write_paused:
+            room, method, route = hot
+            live, parser, cycle = self._opened(room), self.parser, self.cycle
+            # Into the lane if the request is plain and nothing is ahead of it.
+            if (
+                live is not None
+                and (cycle is None or cycle.response_complete)
+                and parser.get_method() == method
+                and self._is_plain()
+            ):
+                self._live, self._route, self._body = live, route, b""
+                return
+        self._route = None
+        self._go_ordinary()
+
+    def _is_plain(self) -> bool:
+        """Take note of the headers, and say whether the rest of the request is like almost every other."""
+        pairs, parser = self.headers, self.parser
+        headers = dict(reversed(pairs))
+        if len(headers) != len(pairs):
+            headers = messages.fold(pairs)
+        self._request.headers = headers
+        self._goes_on = goes_on = parser.should_keep_alive()
+        # Without a word about it, only a connection of HTTP/1.1 goes on.
+        if (b"connection" in headers or not goes_on) and (
+            parser.get_http_version() != "1.1" or parser.should_upgrade()
+        ):
+            return False
+        length = headers.get(b"content-length", b"0")
+        return (
+            length.isdigit()
+            and int(length) <= self._most_body
+            and b"transfer-encoding" not in headers
+            and b"expect" not in headers
+        )
+
+    def _go_ordinary(self) -> None:
+        url, pairs = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        self.headers += pairs
+        self.expect_100_continue = any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in pairs
+        )
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._route is not None:
+            self._body = self._body + body if self._body else body
+        else:
+            self.received += len(body)
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.began = 0.0
+        route, self._route = self._route, None
+        if route is None:
+            super().on_message_complete()
+            return
+        assert self._live is not None
+        self._keep = self._goes_on
+        result = routes.respond(route, self._request, self._body, self._live)
+        self._body = b""
+        if type(result) is Answer:
+            self._write(result)
+            self._answered()
+        elif type(result) is Durable:
+            self._durable, self.cycle = result, _WAITING
+            result.commits.then(self._told)
+        else:
+            assert isinstance(result, Streaming)
+            self._streaming = result
+            raise _Stop
+
+    def _stopped(self) -> None:
+        """Nothing more is read here as a request: a stream begins, or what came cannot be used."""
+        self.began, self._in_head = 0.0, False
+        if self.transport.is_closing() or (not self._keep and self._streaming is None):
+            return
+        if self._streaming is not None:
+            Watcher(self, self._streaming)
+            return
+        if self.is_busy():  # an earlier request still has its answer to come
+            self.flow.pause_reading()
+            self._end_soon()
+        elif self._refusal is not None:
+            self._keep = False
+            self._write(messages.refused(self._refusal))
+            self.transport.close()
+        else:
+            self.send_400_response("Invalid HTTP request received.")
+
+    # Answering
+
+    def _told(self, error: JournalError | None) -> None:
+        """The commit that the answer waits for is done, or has failed."""
+        durable, self._durable = self._durable, None
+        assert durable is not None
+        if self.cycle is _WAITING:
+            self.cycle = None  # type: ignore[assignment]
+        if not self.transport.is_closing():  # the client may have left; what it sent is kept all the same
+            self._write(durable.finish(error))
+            self._answered()
+
+    def _write(self, answer: Answer) -> None:
+        head, body, desk, state = answer.head, answer.body, self.desk, self.server_state
+        if desk.defaults is not state.default_headers:
+            desk.use(state.default_headers)
+        self.transport.write(
+            b"%s%s%s%s\r\n%s"
+            % (
+                head.lines,
+                desk.lines,
+                b"" if head.status == 304 else b"content-length: %d\r\n" % len(body),
+                b"" if self._keep else b"connection: close\r\n",
+                body,
+            )
+        )
+
+    def _answered(self) -> None:
+        self.server_state.total_requests += 1
+        if not self._keep:
+            self.transport.close()
+        elif self.pipeline:
+            self.flow.resume_reading()
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        else:
+            self.idle = self.loop.time()
+
+    # For the watch
+
+    def is_busy(self) -> bool:
+        """Say whether an answer is still to come."""
+        return self._durable is not None or not (self.cycle is None or self.cycle.response_complete)
+
+    def is_held(self) -> bool:
+        """Say whether it is this side that does not read at the moment."""
+        return self.flow.read_paused
+
+    def cut(self) -> None:
+        """End a connection whose request takes too long to arrive."""
+        if self._in_head or self._route is not None:
+            self._refusal = RefusalError("too-slow")
+            self._stopped()
+        else:
+            self.transport.abort()  # what reads the body is told so
+
+
+class Watcher(asyncio.Protocol):
+    """A connection that has become a stream: nothing is left of the request it began as."""
+
+    __slots__ = ("_connections", "_stream", "transport")
+
+    def __init__(self, lane: Lane, streaming: Streaming) -> None:
+        self.transport = lane.transport
+        self._stream, self._connections = streaming.live.stream, lane.connections
+        self.transport.set_protocol(self)
+        lane.desk.watch.discard(lane)
+        lane.connections.discard(lane)
+        lane.server_state.total_requests += 1
+        lane.parser = None  # type: ignore[assignment]
+        self._connections.add(self)  # type: ignore[arg-type]
+        lane.desk.use(lane.server_state.default_headers)
+        self.transport.write(
+            b"%s%stransfer-encoding: chunked\r\n\r\n%s"
+            % (
+                streaming.head.lines,
+                lane.desk.lines,
+                framed(self._stream.greet(self)),
+            )
+        )
+
+    def push(self, text: bytes, chunk: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(chunk)
+
+    def end(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(b"0\r\n\r\n")
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """End gracefully; called by the server."""
+        self.end()
+
+    def pause_writing(self) -> None:
+        # Too slow: cut, the browser comes back and asks for the present state.
+        self.transport.abort()
+
+    def resume_writing(self) -> None:
+        pass
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stream.leave(self)
+        self._connections.discard(self)
+
+
+def lane(hub: Hub) -> type[Lane]:
+    """Make the protocol class of a server whose rooms are those of `hub`."""
+    return type("Lane", (Lane,), {"__slots__": (), "desk": Desk(hub)})
