@@ -62,6 +62,14 @@ def test_what_is_wrong_is_named(name: str, value: str, words: str) -> None:
     assert words in str(refusal.value)
 
 
+def test_where_live_sessions_are_kept() -> None:
+    database, bus = "postgresql://essaim@db/essaim", "redis://bus:6379/0"
+    assert read_environment({"ESSAIM_DATA_DIR": "/srv/essaim"}).store_address == "/srv/essaim"
+    assert read_environment({"ESSAIM_LIVE_STORE": database}).store_address == database
+    both = read_environment({"ESSAIM_LIVE_STORE": database, "ESSAIM_REDIS_URL": bus})
+    assert both.store_address == f"{database}#{bus}"
+
+
 def test_the_test_suite_s_own_variables_are_left_alone() -> None:
     assert read_environment({"ESSAIM_TEST_DATA": "/data"}) == Environment()
 

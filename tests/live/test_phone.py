@@ -376,3 +376,15 @@ def test_waiting_shows_when_it_starts_and_the_clock_runs() -> None:
     boot = json.loads(re.search(r'id="boot">(.*?)</script>', rendered(joined(plan)))[1])
     assert boot["state"]["plan"][0]["starts_at"] == NOW + MINUTE
     assert boot["state"]["now"] == NOW + 1
+
+
+def test_a_crowd_at_the_door_is_given_one_page() -> None:
+    room, doors = make_room(), page.Doors()
+    first = doors.page(room, "fr", NOW)
+    enter(room)
+    assert doors.page(room, "fr", NOW + doors.GOOD_MS - 1) is first
+    assert doors.page(room, "en", NOW)[0] != first[0]
+    later = doors.page(room, "fr", NOW + doors.GOOD_MS)
+    assert b'"participants":1' in later[0] and b'"participants":0' in first[0]
+    room.use(make_spec(rev=2, title="Un autre titre"))
+    assert b"Un autre titre" in doors.page(room, "fr", NOW + doors.GOOD_MS + 1)[0], "a change is seen at once"

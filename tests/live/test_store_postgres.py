@@ -187,6 +187,15 @@ def test_damage_is_found_and_passed_over(address: str, store: PostgresStore) -> 
         (300, 303, "missing"),
     ]
     assert (report.worker, report.writing, report.blocks, report.records) == (3, True, 596, 1192)
+    done = subprocess.run(
+        [sys.executable, "-m", "essaim.cli", "journal", "verify", ROOM, "--store", address],
+        env={"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "worker 3: DAMAGED blocks from 300 to 303: missing" in done.stdout
     assert [int(one) for one in kept(store)] == [n for n in range(600) if n != 9 and not 299 <= n <= 301]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -44,11 +45,26 @@ class WideServer:
         )
 
     def kill_worker(self, number: int) -> None:
-        """kill -9 of one worker; its supervisor starts another."""
+        """kill -9 of one worker, counted by age; its supervisor starts another."""
+        workers = [child for child in self._children() if self._listens(child)]
+        os.kill(workers[number % len(workers)], signal.SIGKILL)
+
+    def _children(self) -> list[int]:
         assert self._process is not None
         parent = self._process.pid
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        os.kill(sorted(map(int, children))[number], signal.SIGKILL)
+        return sorted(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
+
+    def _listens(self, process: int) -> bool:
+        """Say whether a process holds a listening socket on the port: the ranker does not."""
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        listening = {
+            f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{self.port:04X}") and row[3] == "0A"
+        }
+        found = set()
+        for file in Path(f"/proc/{process}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.add(os.readlink(file))
+        return bool(listening & found)
 
     def kill(self) -> None:
         """kill -9 of everything at once."""

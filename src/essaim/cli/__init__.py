@@ -11,7 +11,18 @@ from importlib import import_module
 
 import essaim
 
-COMMANDS = ("demo", "serve", "founding", "importing", "replay", "exporting", "analyse", "crowd", "journal", "manage")
+COMMANDS = (
+    "demo",
+    "serve",
+    "founding",
+    "importing",
+    "replay",
+    "exporting",
+    "analyse",
+    "crowd",
+    "journal",
+    "manage",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

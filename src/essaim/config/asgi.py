@@ -16,6 +16,7 @@ from a2wsgi import WSGIMiddleware
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
+from django.urls import is_valid_path
 
 from essaim.live import metrics
 from essaim.live.addresses import Proxies
@@ -26,8 +27,9 @@ from essaim.live.metrics import Board
 from essaim.live.monitor import Monitored, store_check
 
 PAGE_THREADS = 8
-# Made once, before `essaim serve` forks: it imports every page, and holds no thread and no connection.
+# Made once, before `essaim serve` forks: it holds no thread and no connection. Looking at an address imports all pages.
 _wsgi = get_wsgi_application()
+is_valid_path("/")
 
 
 class Application:

@@ -39,7 +39,7 @@ class Bus(Protocol):
 class Listener:
     """A thread that follows notices and connects again, with back-off, whenever the connection is lost.
 
-    `notices(stop)` connects, then yields (topic, room), or None when nothing came for a while.
+    `notices()` connects, then gives "topic room" one after the other, or None when nothing came for a while.
     """
 
     def __init__(

@@ -25,12 +25,12 @@ class Exchange(Request):
         pairs = scope["headers"]
         client = scope.get("client")
         super().__init__(
-            scope["method"],
             messages.fold(pairs),
             scope.get("scheme", "http"),
             str(client[0]) if client else "",
         )
         self.scope, self.receive, self.send, self.limits = scope, receive, send, limits
+        self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.too_large = messages.size(pairs) > limits.header_bytes
         self.answered = False

@@ -30,6 +30,7 @@ from essaim.live.watch import Watch
 
 _HOT: Final = re.compile(rb"/live/([A-Za-z0-9._~-]{1,100})/(join|batch|state|stream)")
 _KNOWN_ADDRESSES: Final = 1_024
+_SMALL: Final = 4_096
 _log = logging.getLogger(__name__)
 
 
@@ -52,21 +53,20 @@ class Desk:
     def __init__(self, hub: Hub) -> None:
         self.hub, self.limits = hub, hub.limits
         self.watch = Watch(hub.limits)
-        self.known: dict[bytes, tuple[str, bytes, Route]] = {}
+        self.known: dict[bytes, tuple[LiveRoom, bytes, Route]] = {}
         self.defaults: list[Header] = []
         self.lines = b""
 
-    def hot(self, url: bytes) -> tuple[str, bytes, Route] | None:
-        """Give (room, method, route) of the address of a hot route, None for any other."""
-        known = self.known.get(url)
-        if known is None:
-            found = _HOT.fullmatch(url)
-            if found is None:
-                return None
-            method, route = routes.ROUTES[found[2].decode()]
-            if len(self.known) >= _KNOWN_ADDRESSES:
-                self.known.clear()
-            known = self.known[url] = (found[1].decode(), method.encode(), route)
+    def hot(self, url: bytes) -> tuple[LiveRoom, bytes, Route] | None:
+        """Give (room, method, route) of the address of a hot route of an open room, None for any other."""
+        found = _HOT.fullmatch(url)
+        live = None if found is None else self.hub.opened(found[1].decode())
+        if found is None or live is None:
+            return None
+        method, route = routes.ROUTES[found[2].decode()]
+        if len(self.known) >= _KNOWN_ADDRESSES:
+            self.known.clear()
+        self.known[url] = known = (live, method.encode(), route)  # a room stays open as long as the hub
         return known
 
     def use(self, defaults: list[Header]) -> None:
@@ -80,8 +80,8 @@ class Lane(HttpToolsProtocol):
 
     # Slots beside the dictionary of the base: an object of more than thirty attributes is slow and large.
     __slots__ = (
-        "_before", "_body", "_durable", "_goes_on", "_hot", "_in_head", "_keep", "_live", "_most", "_most_body",
-        "_opened", "_piece", "_refusal", "_request", "_route", "_streaming", "began", "idle", "received", "stuck",
+        "_before", "_body", "_durable", "_ended", "_goes_on", "_hot", "_in_head", "_keep", "_large", "_live",
+        "_most_body", "_refusal", "_request", "_route", "_streaming", "began", "idle", "received", "stuck",
     )  # fmt: skip
     desk: ClassVar[Desk]
 
@@ -93,22 +93,18 @@ class Lane(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        desk = self.desk
-        self._most, self._most_body = desk.limits.header_bytes, desk.limits.body_bytes
-        self._hot, self._opened = desk.known, desk.hub.opened
-        # For the watch: when the request that is arriving began (0: none is), how much of a body came,
-        # since when the reader is stuck (0: it is not), since when nothing is under way (0: something is).
-        self.began = 0.0
-        self.received = 0
-        self.stuck = 0.0
-        self.idle = self.loop.time()
-        # The request that is arriving: whether its headers are complete, bytes before this piece, this piece.
-        self._in_head = False
-        self._before = self._piece = 0
+        self._hot, self._most_body = self.desk.known, self.desk.limits.body_bytes
+        # For the watch: since when a request is arriving (0: none is), how much of its body came, since when
+        # the reader is stuck (0: it is not), when the last thing happened.
+        self.began, self.received, self.stuck, self.idle = 0.0, 0, 0.0, self.loop.time()
+        # Whether headers are arriving, how much came of them before this piece, and whether this piece is large
+        # and ended a request.
+        self._large = False
+        self._make_ready()
         # If it is for the lane: its route, its room, its headers, its body so far.
         self._route: Route | None = None
-        self._live: LiveRoom | None = None
-        self._request = Request("GET", {}, "http", "")
+        self._live: Any = None
+        self._request = Request({}, "http", "")
         self._body = b""
         # The answer that waits for a commit; whether the connection goes on after the last request, and the next.
         self._durable: Durable | None = None
@@ -166,7 +162,7 @@ class Lane(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
-        self._piece = len(data)
+        self._large, self._ended = len(data) > _SMALL, False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -178,69 +174,64 @@ class Lane(HttpToolsProtocol):
                 _log.error("live: a request could not be read", exc_info=error.__context__)
             self._stopped()
             return
+        if not self._ended:
+            self._goes_on_arriving(len(data))
+
+    def _goes_on_arriving(self, piece: int) -> None:
+        """Take note of a request that did not come in one piece."""
+        if not self.began:
+            self.began = self.loop.time()
         if self._in_head:
-            self._before += len(data)
-            if self._before > self._most:
+            self._before += piece
+            if self._before > self.desk.limits.header_bytes:
                 self._refusal = RefusalError("headers-too-large")
                 self._stopped()
 
-    def on_message_begin(self) -> None:
-        if not self._keep:
-            raise _Stop  # what is sent behind a last request is not read
-        self.url = b""
-        self.headers = []
-        self.began, self.idle, self.received = self.loop.time(), 0.0, 0
-        self._in_head, self._before = True, 0
+    # What begins a request is made ready when the one before it is complete: one call less for each.
+    on_message_begin: Any = None
+
+    def _make_ready(self) -> None:
+        self.url, self.headers = b"", []
+        self.began, self._in_head, self._before, self._ended = 0.0, True, 0, True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
+        if not self._keep:
+            raise _Stop  # what is sent behind a last request is not read
         self._in_head = False
-        # What came since the request began is a bound; only beyond it the headers are counted.
-        if self._before + self._piece > self._most and messages.size(self.headers) > self._most:
+        pairs, parser, cycle = self.headers, self.parser, self.cycle
+        if (self._large or self._before) and messages.size(pairs) > self.desk.limits.header_bytes:
             self._refusal = RefusalError("headers-too-large")
             raise _Stop
-        hot = self._hot.get(self.url) or self.desk.hot(self.url)
-        if hot is not None and self._durable is None and not self.flow.write_paused:
-            room, method, route = hot
-            live, parser, cycle = self._opened(room), self.parser, self.cycle
-            # Into the lane if the request is plain and nothing is ahead of it.
-            if (
-                live is not None
-                and (cycle is None or cycle.response_complete)
-                and parser.get_method() == method
-                and self._is_plain()
-            ):
-                self._live, self._route, self._body = live, route, b""
-                return
-        self._route = None
-        self._go_ordinary()
-
-    def _is_plain(self) -> bool:
-        """Take note of the headers, and say whether the rest of the request is like almost every other."""
-        pairs, parser = self.headers, self.parser
         headers = dict(reversed(pairs))
         if len(headers) != len(pairs):
             headers = messages.fold(pairs)
-        self._request.headers = headers
-        self._goes_on = goes_on = parser.should_keep_alive()
-        # Without a word about it, only a connection of HTTP/1.1 goes on.
-        if (b"connection" in headers or not goes_on) and (
-            parser.get_http_version() != "1.1" or parser.should_upgrade()
-        ):
-            return False
-        length = headers.get(b"content-length", b"0")
-        return (
-            length.isdigit()
-            and int(length) <= self._most_body
-            and b"transfer-encoding" not in headers
+        hot = self._hot.get(self.url) or self.desk.hot(self.url)
+        # Into the lane if the request is plain and nothing is ahead of it.
+        if (
+            hot is not None
+            and parser.get_method() == hot[1]
+            and (cycle is None or cycle.response_complete)
+            and self._durable is None
+            and not self.flow.write_paused
             and b"expect" not in headers
-        )
+        ):
+            goes_on = parser.should_keep_alive()
+            # Without a word about it, only a connection of HTTP/1.1 goes on.
+            if (goes_on and b"connection" not in headers) or (
+                parser.get_http_version() == "1.1" and not parser.should_upgrade()
+            ):
+                self._live, _, self._route = hot
+                self._request.headers, self._goes_on = headers, goes_on
+                return
+        self._route, self.received = None, 0
+        self._go_ordinary()
 
     def _go_ordinary(self) -> None:
         url, pairs = self.url, self.headers
-        super().on_message_begin()
+        HttpToolsProtocol.on_message_begin(self)
         self.url = url
         self.headers += pairs
         self.expect_100_continue = any(
@@ -249,22 +240,27 @@ class Lane(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if self._route is not None:
-            self._body = self._body + body if self._body else body
-        else:
+        if self._route is None:
             self.received += len(body)
             super().on_body(body)
+            return
+        self._body = self._body + body if self._body else body
+        if len(self._body) > self._most_body:
+            self._refusal = RefusalError("too-large", f"The body is limited to {self._most_body} bytes.")
+            raise _Stop
 
     def on_message_complete(self) -> None:
-        self.began = 0.0
         route, self._route = self._route, None
         if route is None:
             super().on_message_complete()
+            self._make_ready()
+            self.idle = self.loop.time()
             return
-        assert self._live is not None
-        self._keep = self._goes_on
-        result = routes.respond(route, self._request, self._body, self._live)
-        self._body = b""
+        request, body = self._request, self._body
+        self._body, self._keep = b"", self._goes_on
+        self._make_ready()
+        result = routes.respond(route, request, body, self._live)
+        request.headers = {}  # the memory of one request serves the next
         if type(result) is Answer:
             self._write(result)
             self._answered()
@@ -278,7 +274,7 @@ class Lane(HttpToolsProtocol):
 
     def _stopped(self) -> None:
         """Nothing more is read here as a request: a stream begins, or what came cannot be used."""
-        self.began, self._in_head = 0.0, False
+        self.began, self._ended = 0.0, True
         if self.transport.is_closing() or (not self._keep and self._streaming is None):
             return
         if self._streaming is not None:
@@ -293,6 +289,10 @@ class Lane(HttpToolsProtocol):
             self.transport.close()
         else:
             self.send_400_response("Invalid HTTP request received.")
+
+    def on_response_complete(self) -> None:
+        self.idle = self.loop.time()
+        super().on_response_complete()
 
     # Answering
 
@@ -310,16 +310,9 @@ class Lane(HttpToolsProtocol):
         head, body, desk, state = answer.head, answer.body, self.desk, self.server_state
         if desk.defaults is not state.default_headers:
             desk.use(state.default_headers)
-        self.transport.write(
-            b"%s%s%s%s\r\n%s"
-            % (
-                head.lines,
-                desk.lines,
-                b"" if head.status == 304 else b"content-length: %d\r\n" % len(body),
-                b"" if self._keep else b"connection: close\r\n",
-                body,
-            )
-        )
+        close = b"" if self._keep else b"connection: close\r\n"
+        length = b"\r\n" if head.status == 304 else b"content-length: %d\r\n\r\n" % len(body)
+        self.transport.write(b"".join((head.lines, desk.lines, close, length, body)))
 
     def _answered(self) -> None:
         self.server_state.total_requests += 1

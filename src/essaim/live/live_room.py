@@ -22,6 +22,7 @@ from essaim.live import answers, projections, ranking
 from essaim.live.commits import GroupCommit
 from essaim.live.errors import JournalError, LockedError, UnknownRoomError
 from essaim.live.limits import Limits
+from essaim.live.phone.page import Doors
 from essaim.live.plan import phase_at
 from essaim.live.problems import RefusalError
 from essaim.live.projections import RoomView
@@ -66,7 +67,7 @@ class LiveRoom:
         worker: int | None,
         epoch: Callable[[], int | None],
     ) -> None:
-        self.name, self.limits, self.valves = name, limits, Valves(limits)
+        self.name, self.limits, self.valves, self.doors = name, limits, Valves(limits), Doors()
         self.stream = Stream(lambda: self.room.state_bytes(self.clock()), limits.heartbeat_seconds)
         self.clock = clock
         self.worker, self._epoch = worker, epoch

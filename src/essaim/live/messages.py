@@ -28,10 +28,10 @@ _GZIP_LEVEL: Final = 5
 class Request:
     """What was asked; `peer` is the address of the other end of the connection, empty if it has none."""
 
-    __slots__ = ("headers", "method", "peer", "scheme")
+    __slots__ = ("headers", "peer", "scheme")
 
-    def __init__(self, method: str, headers: dict[bytes, bytes], scheme: str, peer: str) -> None:
-        self.method, self.headers, self.scheme, self.peer = method, headers, scheme, peer
+    def __init__(self, headers: dict[bytes, bytes], scheme: str, peer: str) -> None:
+        self.headers, self.scheme, self.peer = headers, scheme, peer
 
     def cookie(self, name: str) -> str | None:
         """Give the value of a cookie, None if there is none."""

@@ -80,13 +80,16 @@ async def _page(
 ) -> None:
     now = live.clock()
     lang = _language(exchange, live.room.spec.lang, query.get("lang", ""))
-    body, csp = page.render_page(
-        live.room, _who(exchange, live, now), lang, now, notice=notice, pass_token=query.get("pass") or None
-    )
+    who, token = _who(exchange, live, now), query.get("pass") or None
+    shared = who is None and notice is None and token is None
+    if shared:
+        body, csp = live.doors.page(live.room, lang, now)
+    else:
+        body, csp = page.render_page(live.room, who, lang, now, notice=notice, pass_token=token)
     headers = [*_headers(csp), *(extra or [])]
     if query.get("lang") in LANGUAGES:
         headers.append(_language_cookie(exchange, lang))
-    await exchange.reply(packed(exchange, status, body, _HTML, headers))
+    await exchange.reply(packed(exchange, status, body, _HTML, headers, shared=shared))
 
 
 async def _post(exchange: Exchange, live: LiveRoom, action: str) -> None:

@@ -153,7 +153,8 @@ def join(request: Request, body: bytes, live: LiveRoom) -> Result:
     outcome = room.enter(asked, now)
     if outcome.record is not None:
         commits.add(outcome.record)
-    return Durable(live, commits, partial(_joined, request, live, outcome, now))
+    cookie = session_cookie(request, live, room.ticket(outcome.participant, now))
+    return Durable(live, commits, partial(_joined, live, outcome, cookie))
 
 
 def batch(request: Request, body: bytes, live: LiveRoom) -> Result:
@@ -179,9 +180,8 @@ def batch(request: Request, body: bytes, live: LiveRoom) -> Result:
     return Durable(live, commits, partial(_taken, live, outcome, begun))
 
 
-def _joined(request: Request, live: LiveRoom, outcome: Outcome, now: int) -> Answer:
+def _joined(live: LiveRoom, outcome: Outcome, cookie: Header) -> Answer:
     body = answers.joined(live.room, outcome.participant, live.clock())
-    cookie = session_cookie(request, live, live.room.ticket(outcome.participant, now))
     metrics.here.answered("join", 201)
     if outcome.record is not None:
         metrics.here.joins += 1
@@ -193,8 +193,9 @@ def _taken(live: LiveRoom, outcome: Outcome, begun: float) -> Answer:
     count, record, votes = metrics.here, outcome.record, 0
     if isinstance(record, BatchRecord):
         votes = len(record.votes)
-        count.ratings += len(record.ratings)
-        count.ideas += len(record.ideas)
+        if record.ratings or record.ideas:
+            count.ratings += len(record.ratings)
+            count.ideas += len(record.ideas)
     for entry in outcome.refused:
         count.refused(entry.code)
     count.took(votes, time.perf_counter() - begun)

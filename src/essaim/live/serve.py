@@ -97,7 +97,7 @@ def run(data_dir: Path | str, host: str, port: int, *, limits: Limits | None = N
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m essaim.live.serve", description=__doc__)
-    parser.add_argument("data_dir", type=Path)
+    parser.add_argument("data_dir", help="a data folder or postgresql://…")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--wide", action="store_true", help="wide limits, for replays and load tests")

@@ -76,7 +76,7 @@ class WaitingRoom:
             # Two who come in the same millisecond still have an order.
             moment = max(now * 1000, self._given[-1] + 1 if self._given else 0, self._head + 1)
             self._given.append(moment)
-        return Place(f"{moment}-{_mac(key, moment)}", ahead, (ahead + 1 - self._level) / self._per_s)
+        return Place(_number(key, moment), ahead, (ahead + 1 - self._level) / self._per_s)
 
     def _advance(self, now: int) -> None:
         """Refill the bucket; what is in it is spent on those who wait first."""
@@ -98,14 +98,15 @@ class WaitingRoom:
             self._used_before, self._used, self._turned = self._used, set(), now
 
 
-def _mac(key: bytes, moment: int) -> str:
-    return blake2b(b"%d" % moment, digest_size=_MAC, key=key, person=_PURPOSE).hexdigest()
+def _number(key: bytes, moment: int) -> str:
+    mac = blake2b(b"%d" % moment, digest_size=_MAC, key=key, person=_PURPOSE).hexdigest()
+    return f"{moment}-{mac}"
 
 
 def _moment(key: bytes, number: str) -> int | None:
-    """Read a number; None if it is not one of ours."""
-    text, _, mac = number.partition("-")
-    if len(number) > _LONGEST or not (text.isascii() and text.isdigit()) or not mac.isascii():
+    """Read a number; None if it is not one of ours, spelled as it was given."""
+    text = number.partition("-")[0]
+    if len(number) > _LONGEST or not number.isascii() or not text.isdigit():
         return None
     moment = int(text)
-    return moment if hmac.compare_digest(mac, _mac(key, moment)) else None
+    return moment if hmac.compare_digest(number, _number(key, moment)) else None

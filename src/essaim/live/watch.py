@@ -18,7 +18,7 @@ class Watched(Protocol):
     """A connection. Times are those of the loop, 0.0: not now.
 
     began: when the request that is arriving began; received: bytes of its body that came; stuck: since when what is
-    written is not read; idle: since when nothing is under way.
+    written is not read; idle: when the last thing happened.
     """
 
     began: float
@@ -70,7 +70,7 @@ class Watch:
             elif one.began:
                 if now - one.began > limits.body_seconds + one.received / limits.upload_bytes_per_s:
                     one.cut()
-            elif one.idle and now - one.idle > limits.idle_seconds and not one.is_busy():
+            elif now - one.idle > limits.idle_seconds and not one.is_busy():
                 one.transport.close()
         if self._connections:
             self._timer = loop.call_later(LOOK_S, self._look)

@@ -14,8 +14,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from essaim.live.phone import sections
 from essaim.live.answers import AHEAD
+from essaim.live.phone import sections
 from essaim.live.phone.assets import CSP, SCRIPT, SERVICE_WORKER, STYLE
 from essaim.live.phone.sections import Seen
 from essaim.live.phone.texts import LANGUAGES, TEXTS, refusal, say
@@ -65,6 +65,24 @@ def render_page(
         f"<script>{SCRIPT}</script>",
     )
     return document, CSP
+
+
+class Doors:
+    """The page of those who have not joined, made once for all who come within a moment: a crowd comes at once."""
+
+    GOOD_MS: Final = 200
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[int, Room, int, tuple[bytes, str]]] = {}
+
+    def page(self, room: Room, lang: str, now: int) -> tuple[bytes, str]:
+        """Give (HTML, Content-Security-Policy) as `render_page` does for nobody in particular."""
+        known = self._made.get(lang)
+        if known and known[1:3] == (room, room.spec.rev) and 0 <= now - known[0] < self.GOOD_MS:
+            return known[3]
+        made = render_page(room, None, lang, now)
+        self._made[lang] = (now, room, room.spec.rev, made)
+        return made
 
 
 def render_standing(room: Room, participant: int, lang: str, now: int) -> bytes:

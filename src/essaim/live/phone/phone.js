@@ -104,7 +104,7 @@ const send = async () => {
     refused(found.json.refused, JSON.parse(body));
     if (JSON.parse(body).ideas.length) meet();
     if (pending()) later(200);
-  } else if (code == "closed") {
+  } else if (code == "closed" || code == "ended") {
     const lost = (S.lost || 0) + pending();
     keep(s => Object.assign(s, {lost: lost, out: [], votes: {}, ratings: {}, ideas: []}));
   } else if (status == 409) {
