@@ -35,4 +35,4 @@ docs: .venv/ready         ## regenerate the reference from the code and check ev
 	$(SITE) tools.reference
 
 clean:                    ## forget everything that can be made again (keeps var/, your data)
-	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-fuzz .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The environment of the peers that the benchmarks measure against: made on demand, apart from ours."""
+"""Environments of what the benches need and the product does not (peers, a fuzzer): made on demand, apart from ours."""
 
 import json
 import os
@@ -9,21 +9,20 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".venv-peers"
-LOCK = ROOT / "requirements" / "peers.txt"
 
 
-def python() -> Path:
-    """The peers' interpreter; the environment is made from the hashed lock when it is absent or outdated.
+def python(name: str = "peers") -> Path:
+    """The interpreter of `.venv-NAME`, made from the lock `requirements/NAME.txt` when absent or outdated.
 
     Raises RuntimeError with what to do when it cannot be made.
     """
-    interpreter, done = HOME / "bin" / "python", HOME / "lock.txt"
-    lock = LOCK.read_text()
+    home, lock_file = ROOT / f".venv-{name}", ROOT / "requirements" / f"{name}.txt"
+    interpreter, done = home / "bin" / "python", home / "lock.txt"
+    lock = lock_file.read_text()
     if done.exists() and done.read_text() == lock:
         return interpreter
-    print("Making .venv-peers from requirements/peers.txt (once) …", file=sys.stderr)
-    venv.create(HOME, with_pip=True, clear=True)
+    print(f"Making {home.name} from {lock_file.relative_to(ROOT)} (once) …", file=sys.stderr)
+    venv.create(home, with_pip=True, clear=True)
     uv = ROOT / ".venv" / "bin" / "uv"
     pip = (
         [str(uv), "pip", "install", "--python", str(interpreter)]
@@ -31,11 +30,11 @@ def python() -> Path:
         else [str(interpreter), "-m", "pip", "install"]
     )
     made = subprocess.run(
-        [*pip, "--quiet", "--require-hashes", "-r", str(LOCK)], capture_output=True, text=True
+        [*pip, "--quiet", "--require-hashes", "-r", str(lock_file)], capture_output=True, text=True
     )
     if made.returncode:
         raise RuntimeError(
-            f"the peers could not be installed; is the package index reachable?\n{made.stderr.strip()}"
+            f"{lock_file.name} could not be installed; is the package index reachable?\n{made.stderr.strip()}"
         )
     done.write_text(lock)
     return interpreter

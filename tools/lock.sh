@@ -7,4 +7,5 @@ compile pyproject.toml -o requirements/run.txt
 compile --all-extras pyproject.toml -o requirements/machines.txt
 compile --all-extras --group dev pyproject.toml -o requirements/dev.txt
 compile requirements/uv.in -o requirements/uv.txt
-[ -f requirements/peers.in ] && compile requirements/peers.in -o requirements/peers.txt
+compile requirements/peers.in -o requirements/peers.txt
+compile requirements/fuzz.in -o requirements/fuzz.txt

@@ -48,7 +48,7 @@ def commands_page() -> str:
     os.environ["COLUMNS"] = "100"
     words = [
         [], ["demo"], ["serve"], ["live"], ["found"], ["import", "polis"], ["replay"], ["export", "session"],
-        ["analyse", "opinion"], ["journal", "verify"], ["journal", "report"],
+        ["analyse", "opinion"], ["crowd"], ["journal", "verify"], ["journal", "report"],
     ]  # fmt: skip
     parts = ["# Commands\n\nWritten from what each command says with `--help`.\n"]
     for one in words:

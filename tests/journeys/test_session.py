@@ -134,7 +134,9 @@ def test_s3_facilitator_and_three_participants(server, browser, axe):
     with console.expect_response(re.compile("/clock/next/")):
         console.locator("#clock form[action$='/clock/next/'] button").click()
     console.wait_for_selector("#clock form[action$='/clock/pause/']")
-    phones["plain"].goto(f"{server.url}/s/{code}")  # without script the page changes when one asks for it again
+    phones["plain"].goto(
+        f"{server.url}/s/{code}"
+    )  # without script the page changes when one asks for it again
     for phone in phones.values():
         phone.wait_for_selector("#ballot button.agree:visible")
         no_sideways_scroll(phone)

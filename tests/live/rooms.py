@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from essaim.live import offline
+from essaim.live import offline, projections
 from essaim.live import plan as plans
 from essaim.live.limits import WIDE, Limits
 from essaim.live.plan import PhaseWindow, Plan
@@ -88,3 +88,23 @@ def load_votes(data: Path, room: str, triples: Iterable[tuple[int, int, int]]) -
 def number_of(room: Room, participant: int, mark: str) -> int:
     """The id of a contribution, by who made it and its mark."""
     return room._marks[participant, mark]
+
+
+def everything(room: Room) -> tuple[Any, ...]:
+    """All that a room shows: two rooms made of the same records show the same."""
+    view = projections.build(projections.snapshot(room, NOW + 5 * MINUTE), None)
+    ratings = zip(
+        view.rating_participant, view.rating_item, view.rating_scale, view.rating_value, strict=True
+    )
+    return (
+        view.vote_digest,
+        view.statements,
+        view.per_minute,
+        (view.participants, view.contributors, view.voters, view.raters, view.votes, view.ratings),
+        [tuple(map(int, one)) for one in ratings],
+        view.unit_of.tolist(),
+        room.state_bytes(NOW)[0],
+        [room.me(p) for p in range(room.people.next_number)],
+        [room.next_for(p, 20) for p in range(room.people.next_number)],
+        room.people.next_number,
+    )

@@ -173,6 +173,7 @@ def moody() -> Iterator[int]:
     Moody.batches, Moody.joins, Moody.essaim = [], [], True
     server = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # the crowd hangs up without a farewell
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server.server_address[1]

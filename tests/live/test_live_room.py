@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -15,7 +14,19 @@ from essaim.live import projections, records
 from essaim.live.deck import Deck
 from essaim.live.records import BatchRecord, IdeaRecord, JoinRecord, Record
 from essaim.live.room import Room
-from tests.live.rooms import KEY, MINUTE, NOW, enter, idea, make_room, make_spec, number_of, running, send
+from tests.live.rooms import (
+    KEY,
+    MINUTE,
+    NOW,
+    enter,
+    everything,
+    idea,
+    make_room,
+    make_spec,
+    number_of,
+    running,
+    send,
+)
 
 votes = st.lists(st.tuples(st.integers(0, 5), st.sampled_from([1, 0, -1, records.RETRACTED])), max_size=4)
 ratings = st.lists(st.tuples(st.sampled_from([2, 3]), st.just("maturity"), st.integers(1, 5)), max_size=2)
@@ -51,25 +62,6 @@ def rebuilt(history: list[Record]) -> Room:
         room.apply(record)
     room.settle(history)
     return room
-
-
-def everything(room: Room) -> tuple[Any, ...]:
-    view = projections.build(projections.snapshot(room, NOW + 5 * MINUTE), None)
-    ratings = zip(
-        view.rating_participant, view.rating_item, view.rating_scale, view.rating_value, strict=True
-    )
-    return (
-        view.vote_digest,
-        view.statements,
-        view.per_minute,
-        (view.participants, view.contributors, view.voters, view.raters, view.votes, view.ratings),
-        [tuple(map(int, one)) for one in ratings],
-        view.unit_of.tolist(),
-        room.state_bytes(NOW)[0],
-        [room.me(p) for p in range(room.people.next_number)],
-        [room.next_for(p, 20) for p in range(room.people.next_number)],
-        room.people.next_number,
-    )
 
 
 @settings(max_examples=60, deadline=None)

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from essaim.live import live_room, records
 from essaim.live import hub as hubs
+from essaim.live import live_room, records
 from essaim.live.app import LiveApp
 from essaim.live.file_store import FileStore
 from essaim.live.hub import Hub
@@ -72,7 +72,9 @@ def test_the_result_of_two_workers_is_that_of_one_byte_for_byte(tmp_path: Path) 
 
     async def play(data: Path, count: int) -> None:
         async with workers(data, count) as started:
-            tickets = [await join(started[0][0]) for _person in range(40)]  # one worker counts them: same numbers
+            tickets = [
+                await join(started[0][0]) for _person in range(40)
+            ]  # one worker counts them: same numbers
             sent = batches + dice.sample(batches, 60)
             dice.shuffle(sent)
             for person, batch in sent:
@@ -111,7 +113,9 @@ def test_a_statement_known_to_another_worker_only_may_be_voted_on(
             me = (await second.get(f"{ROOM}/me", headers=bearer(voter))).json()
             assert me["votes"] == 2
             # The same idea again, at the other worker, as a phone sends it that did not hear the answer.
-            again = await second.post(f"{ROOM}/batch", json={"seq": 1, "ideas": [idea]}, headers=bearer(writer))
+            again = await second.post(
+                f"{ROOM}/batch", json={"seq": 1, "ideas": [idea]}, headers=bearer(writer)
+            )
             assert again.status_code == 200
         room = read_room(FileStore(tmp_path), "room-1")
         assert list(room.statements.contributions) == [number] and room.statement(number).seen == 1
@@ -163,7 +167,9 @@ def test_one_ranks_and_the_others_take_what_it_publishes(tmp_path: Path) -> None
     asyncio.run(scenario())
 
 
-def test_a_room_of_many_votes_serves_while_it_warms_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_room_of_many_votes_serves_while_it_warms_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("essaim.live.reader.COLD_FROM", 10)
     store = FileStore(tmp_path)
     store.write_spec(open_spec())
@@ -188,7 +194,9 @@ def test_a_room_of_many_votes_serves_while_it_warms_up(tmp_path: Path, monkeypat
             ticket = live.room.ticket(7, hubs.clock())
             for seq, value in ((2, -1), (4, 0), (5, -1)):  # one too old, one newer, one newer still
                 votes = [[1, value], [15, value]]
-                answer = await client.post(f"{ROOM}/batch", json={"seq": seq, "votes": votes}, headers=bearer(ticket))
+                answer = await client.post(
+                    f"{ROOM}/batch", json={"seq": seq, "votes": votes}, headers=bearer(ticket)
+                )
                 assert answer.status_code == 200 and answer.json()["refused"] == []
             go_on.set()
             await until(lambda: not live.room.votes.is_cold)

@@ -78,7 +78,7 @@ def _records(payload: bytes | memoryview) -> int:
         block = records.decode(payload)
     except msgspec.DecodeError as error:
         raise ValueError(f"no records: {error}") from error
-    return len(block.joins.participant) + len(block.votes.participant) + len(block.others)
+    return len(block.others) + len(records.joins_of([block]).at) + len(records.votes_of([block]).at)
 
 
 def _print_table(reports: list[JournalReport]) -> None:

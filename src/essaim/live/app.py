@@ -61,11 +61,12 @@ class LiveApp:
                 return
 
     async def _route(self, exchange: Exchange) -> None:
-        _, root, name, verb, *rest = [*exchange.path.split("/"), "", ""][
-            : max(4, exchange.path.count("/") + 1)
-        ]
+        parts = exchange.path.split("/")
+        if len(parts) != 4 or parts[1] != "live":
+            raise RefusalError("unknown-path")
+        name, verb = parts[2:]
         method, route = routes.ROUTES.get(verb, ("GET", None))
-        if root != "live" or rest or (route is None and verb != "map"):
+        if route is None and verb != "map":
             raise RefusalError("unknown-path")
         if exchange.method != method and not (method == "GET" and exchange.method == "HEAD"):
             raise RefusalError("method", f"Use {method}.")

@@ -147,7 +147,7 @@ class Hub:
             raise RefusalError("unknown-room")
         live = await self.room(name)
         if live.room.spec.code.upper() != code:  # the facilitators changed it since
-            del self._codes[code]
+            self._codes.pop(code, None)
             raise RefusalError("unknown-room")
         return live
 

@@ -30,7 +30,7 @@ from essaim.live.watch import Watch
 
 _HOT: Final = re.compile(rb"/live/([A-Za-z0-9._~-]{1,100})/(join|batch|state|stream)")
 _KNOWN_ADDRESSES: Final = 1_024
-_SMALL: Final = 4_096
+LINGER_S: Final = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -81,7 +81,7 @@ class Lane(HttpToolsProtocol):
     # Slots beside the dictionary of the base: an object of more than thirty attributes is slow and large.
     __slots__ = (
         "_before", "_body", "_durable", "_ended", "_goes_on", "_hot", "_in_head", "_keep", "_large", "_live",
-        "_most_body", "_refusal", "_request", "_route", "_streaming", "began", "idle", "received", "stuck",
+        "_most", "_most_body", "_refusal", "_request", "_route", "_streaming", "began", "idle", "received", "stuck",
     )  # fmt: skip
     desk: ClassVar[Desk]
 
@@ -93,7 +93,8 @@ class Lane(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._hot, self._most_body = self.desk.known, self.desk.limits.body_bytes
+        limits = self.desk.limits
+        self._hot, self._most, self._most_body = self.desk.known, limits.header_bytes, limits.body_bytes
         # For the watch: since when a request is arriving (0: none is), how much of its body came, since when
         # the reader is stuck (0: it is not), when the last thing happened.
         self.began, self.received, self.stuck, self.idle = 0.0, 0, 0.0, self.loop.time()
@@ -130,7 +131,7 @@ class Lane(HttpToolsProtocol):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         # Whoever has said everything may still listen: the answers that wait are written, then it is over.
-        if self._durable is None:
+        if not self.is_busy() or (self.cycle is not _WAITING and self.cycle.more_body):
             return None
         self._end_soon()
         return True
@@ -162,7 +163,7 @@ class Lane(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
-        self._large, self._ended = len(data) > _SMALL, False
+        self._large, self._ended = len(data) > self._most, False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -183,7 +184,7 @@ class Lane(HttpToolsProtocol):
             self.began = self.loop.time()
         if self._in_head:
             self._before += piece
-            if self._before > self.desk.limits.header_bytes:
+            if self._before > self._most:
                 self._refusal = RefusalError("headers-too-large")
                 self._stopped()
 
@@ -202,7 +203,7 @@ class Lane(HttpToolsProtocol):
             raise _Stop  # what is sent behind a last request is not read
         self._in_head = False
         pairs, parser, cycle = self.headers, self.parser, self.cycle
-        if (self._large or self._before) and messages.size(pairs) > self.desk.limits.header_bytes:
+        if (self._large or self._before) and messages.size(pairs) > self._most:
             self._refusal = RefusalError("headers-too-large")
             raise _Stop
         headers = dict(reversed(pairs))
@@ -237,7 +238,10 @@ class Lane(HttpToolsProtocol):
         self.expect_100_continue = any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in pairs
         )
-        super().on_headers_complete()
+        try:
+            super().on_headers_complete()
+        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError, AttributeError):
+            raise _Stop from None  # an address that is none, or of another host
 
     def on_body(self, body: bytes) -> None:
         if self._route is None:
@@ -285,8 +289,8 @@ class Lane(HttpToolsProtocol):
             self._end_soon()
         elif self._refusal is not None:
             self._keep = False
-            self._write(messages.refused(self._refusal))
-            self.transport.close()
+            self._write(routes.refuse(self._refusal, None))
+            Lingering(self)
         else:
             self.send_400_response("Invalid HTTP request received.")
 
@@ -325,6 +329,15 @@ class Lane(HttpToolsProtocol):
         else:
             self.idle = self.loop.time()
 
+    def leave_to(self, protocol: Any) -> None:
+        """Hand the connection over for good."""
+        self.server_state.total_requests += 1
+        self.desk.watch.discard(self)
+        self.connections.discard(self)
+        self.connections.add(protocol)
+        self.transport.set_protocol(protocol)
+        self.parser = None  # type: ignore[assignment]
+
     # For the watch
 
     def is_busy(self) -> bool:
@@ -344,6 +357,29 @@ class Lane(HttpToolsProtocol):
             self.transport.abort()  # what reads the body is told so
 
 
+class Lingering(asyncio.Protocol):
+    """A connection that has had its last answer: what still comes is read and dropped for a while.
+
+    Closing at once would reset the connection, and the answer might be lost on its way (RFC 9112, 9.6).
+    """
+
+    __slots__ = ("_connections", "_timer", "transport")
+
+    def __init__(self, lane: Lane) -> None:
+        self.transport, self._connections = lane.transport, lane.connections
+        lane.leave_to(self)
+        self._timer = lane.loop.call_later(LINGER_S, self.transport.abort)
+        self.transport.write_eof()
+
+    def shutdown(self) -> None:
+        """Close; called by the server."""
+        self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._timer.cancel()
+        self._connections.discard(self)  # type: ignore[arg-type]
+
+
 class Watcher(asyncio.Protocol):
     """A connection that has become a stream: nothing is left of the request it began as."""
 
@@ -352,12 +388,7 @@ class Watcher(asyncio.Protocol):
     def __init__(self, lane: Lane, streaming: Streaming) -> None:
         self.transport = lane.transport
         self._stream, self._connections = streaming.live.stream, lane.connections
-        self.transport.set_protocol(self)
-        lane.desk.watch.discard(lane)
-        lane.connections.discard(lane)
-        lane.server_state.total_requests += 1
-        lane.parser = None  # type: ignore[assignment]
-        self._connections.add(self)  # type: ignore[arg-type]
+        lane.leave_to(self)
         lane.desk.use(lane.server_state.default_headers)
         self.transport.write(
             b"%s%stransfer-encoding: chunked\r\n\r\n%s"

@@ -58,28 +58,29 @@ WIDE = Limits(
 
 
 class Buckets:
-    """A token bucket a participant, in two flat arrays (16 bytes each)."""
+    """A token bucket a participant: `burst` at once, then `per_s` a second; 8 bytes each.
+
+    What is kept is the time at which the bucket would be full again (the generic cell rate algorithm).
+    """
 
     def __init__(self, burst: int, per_s: float) -> None:
-        self._burst, self._per_s = float(burst), per_s
-        self._level, self._at = array("d"), array("q")
+        self._interval = 1000 / per_s
+        self._tolerance = (burst - 1) * self._interval
+        self._full_at = array("d")
 
     def take(self, participant: int, now: int) -> float:
         """Take one token of `participant` at `now` (ms) and give 0, or give the seconds to wait."""
-        missing = participant + 1 - len(self._at)
-        if missing > 0:
-            self._level.extend([self._burst] * missing)
-            self._at.extend([0] * missing)
-        since = now - self._at[participant]
-        level = self._level[participant]
-        if since > 0:
-            level = min(self._burst, level + since * self._per_s / 1000)
-            self._at[participant] = now
-        if level >= 1:
-            self._level[participant] = level - 1
-            return 0.0
-        self._level[participant] = level
-        return (1 - level) / self._per_s
+        try:
+            full_at = self._full_at[participant]
+        except IndexError:
+            self._full_at.extend([0.0] * (participant + 1 - len(self._full_at)))
+            full_at = 0.0
+        if full_at < now:
+            full_at = now
+        elif full_at - now > self._tolerance:
+            return (full_at - now - self._tolerance) / 1000
+        self._full_at[participant] = full_at + self._interval
+        return 0.0
 
 
 class AddressBuckets:

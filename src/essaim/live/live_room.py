@@ -20,7 +20,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from essaim.engines.opinion import Opinion
 from essaim.live import answers, projections, ranking
 from essaim.live.commits import GroupCommit
-from essaim.live.errors import JournalError, LockedError, UnknownRoomError
+from essaim.live.errors import JournalError, LockedError, StoreError, UnknownRoomError
 from essaim.live.limits import Limits
 from essaim.live.phone.page import Doors
 from essaim.live.plan import phase_at
@@ -112,7 +112,7 @@ class LiveRoom:
             await self.commits.close()
 
     async def _load(self, before: Room | None = None) -> None:
-        stamp = self._store.spec_stamp(self.name)
+        stamp = await self._in(self._threads.work, self._store.spec_stamp, self.name)
         journal, (room, tail) = await self._in(self._threads.work, self._opened)
         if before is not None:
             room.adopt(before)
@@ -170,8 +170,8 @@ class LiveRoom:
                 self._journal.close()
             try:
                 await self._load(self.room)
-            except (OSError, LockedError, SpecError):
-                _log.exception("room %s: reopening failed", self.name)
+            except (OSError, LockedError, SpecError) as error:
+                _log.warning("room %s: reopening failed: %s", self.name, error)
             else:
                 _log.warning("room %s: reopened from its journal", self.name)
                 if self.room.votes.is_cold:
@@ -240,6 +240,8 @@ class LiveRoom:
                 await self._poll_spec()
                 await self._follow()
                 await self._take_published()
+            except StoreError as error:
+                _log.warning("room %s: the other workers cannot be followed: %s", self.name, error)
             except Exception:
                 _log.exception("room %s: the other workers could not be followed", self.name)
 
@@ -363,6 +365,8 @@ class LiveRoom:
             started = time.monotonic()
             try:
                 await self.refresh()
+            except StoreError as error:
+                _log.warning("room %s: it cannot be refreshed: %s", self.name, error)
             except Exception:
                 _log.exception("room %s: it could not be refreshed", self.name)
             took = time.monotonic() - started

@@ -62,7 +62,10 @@ class Request:
         origin = self.headers.get(b"origin")
         if origin is None:
             return  # not a browser, or one so old that SameSite=Lax is what protects it
-        sender = urlsplit(origin.decode("latin-1")).netloc
+        try:
+            sender = urlsplit(origin.decode("latin-1")).netloc
+        except ValueError:  # brackets that enclose no address
+            sender = ""
         own = {self.headers.get(b"host", b"").decode("latin-1"), urlsplit(public_url).netloc}
         if not sender or sender not in own:
             raise RefusalError("cross-site")

@@ -137,7 +137,9 @@ async def _send(exchange: Exchange, live: LiveRoom, action: str, form: dict[str,
     participant = _who(exchange, live, now)
     if participant is None:
         raise RefusalError("bad-ticket")
-    live.valves.batch(participant, now)
+    wait = live.valves.take_batch(participant, now)
+    if wait:
+        raise live.valves.refuse_batch(wait)
     room = live.room
     ballot = read_form(action, form, room.next_seq(participant))
     outcome = room.take(participant, ballot, now)

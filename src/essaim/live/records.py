@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import groupby
 from typing import Final
 
 import msgspec
@@ -63,11 +63,13 @@ class BatchRecord(msgspec.Struct, frozen=True, array_like=True, tag=2):
 Record = JoinRecord | BatchRecord
 
 
+_Joins = tuple[bytes, bytes, bytes, bytes]
+_Votes = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+
+
 class _Stored(msgspec.Struct, array_like=True):
-    joins: tuple[bytes, bytes, bytes, bytes]  # participant u4, at i8, language u1, unit i4
-    votes: tuple[
-        bytes, bytes, bytes, bytes, bytes, bytes
-    ]  # a batch: u4, seq i8, at i8, u1; a vote: u4|i8, i1
+    joins: _Joins  # participant u4, at i8, language u1, unit i4
+    votes: _Votes  # a batch: participant u4, seq i8, at i8, count u1; a vote: statement u4 | i8, value i1
     others: list[Record]
 
 
@@ -75,11 +77,11 @@ class _Stored(msgspec.Struct, array_like=True):
 class VoteColumns:
     """Batches of votes: (B,) participant, seq, at, count, and (N,) statement, value in the order of batches."""
 
-    participant: Ints
+    participant: npt.NDArray[np.uint32]
     seq: Ints
     at: Ints
-    count: Ints
-    statement: Ints
+    count: npt.NDArray[np.uint8]
+    statement: npt.NDArray[np.uint32] | Ints
     value: npt.NDArray[np.int8]
 
 
@@ -94,37 +96,15 @@ class JoinColumns:
 
 
 class Block:
-    """The records of one journal block."""
+    """The records of one journal block; `others` are those that are not in columns."""
 
     def __init__(self, stored: _Stored) -> None:
-        self._stored = stored
+        self.stored = stored
         self.others = stored.others
-
-    @cached_property
-    def votes(self) -> VoteColumns:
-        """Batches of nothing but votes."""
-        participant, seq, at, count, statement, value = self._stored.votes
-        wide = len(statement) == 8 * len(value)
-        return VoteColumns(
-            _ints(participant, "<u4"),
-            _ints(seq, "<i8"),
-            _ints(at, "<i8"),
-            _ints(count, "u1"),
-            _ints(statement, "<i8" if wide else "<u4"),
-            np.frombuffer(value, dtype=np.int8),
-        )
-
-    @cached_property
-    def joins(self) -> JoinColumns:
-        """Joins without a name."""
-        participant, at, language, unit = self._stored.joins
-        return JoinColumns(
-            _ints(participant, "<u4"), _ints(at, "<i8"), _ints(language, "u1"), _ints(unit, "<i4")
-        )
 
     def __iter__(self) -> Iterator[Record]:
         """Walk over all records one by one: joins, batches of votes, others."""
-        joins, votes = self.joins, self.votes
+        joins, votes = joins_of([self]), votes_of([self])
         rows = (joins.participant.tolist(), joins.at.tolist(), joins.language.tolist(), joins.unit.tolist())
         for who, at, language, unit in zip(*rows, strict=True):
             yield JoinRecord(who, at, LANGUAGES[language], None if unit == NO_UNIT else unit)
@@ -135,6 +115,34 @@ class Block:
             yield BatchRecord(who, seq, at, tuple(pairs[first : first + count]))
             first += count
         yield from self.others
+
+
+def votes_of(blocks: Sequence[Block]) -> VoteColumns:
+    """Give the batches of nothing but votes of many blocks, in their order; nothing is converted that need not be."""
+    parts = [block.stored.votes for block in blocks if block.stored.votes[0]]
+    participant, seq, at, count, value = (
+        np.frombuffer(b"".join([part[place] for part in parts]), dtype)
+        for place, dtype in ((0, "<u4"), (1, "<i8"), (2, "<i8"), (3, "u1"), (5, "i1"))
+    )
+    runs = [np.frombuffer(b"".join(run), dtype) for dtype, run in _runs(parts)]
+    statement = runs[0] if len(runs) == 1 else np.concatenate([np.zeros(0, "<i8"), *runs])
+    return VoteColumns(participant, seq, at, count, statement, value)
+
+
+def joins_of(blocks: Sequence[Block]) -> JoinColumns:
+    """Give the joins without a name of many blocks, in their order."""
+    parts = [block.stored.joins for block in blocks if block.stored.joins[0]]
+    columns = (
+        np.frombuffer(b"".join([part[place] for part in parts]), dtype).astype(np.int64)
+        for place, dtype in enumerate(("<u4", "<i8", "u1", "<i4"))
+    )
+    return JoinColumns(*columns)
+
+
+def _runs(parts: Sequence[_Votes]) -> Iterator[tuple[str, list[bytes]]]:
+    """Group the statement columns that follow each other in one width, with the type of their numbers."""
+    for wide, run in groupby(parts, lambda part: len(part[4]) == 8 * len(part[5]) and len(part[5]) > 0):
+        yield "<i8" if wide else "<u4", [part[4] for part in run]
 
 
 _decoder = msgspec.msgpack.Decoder(_Stored)
@@ -174,7 +182,7 @@ def decode(payload: bytes | memoryview) -> Block:
     return Block(stored)
 
 
-def _joins(records: list[JoinRecord]) -> tuple[bytes, bytes, bytes, bytes]:
+def _joins(records: list[JoinRecord]) -> _Joins:
     return (
         np.array([one.participant for one in records], dtype="<u4").tobytes(),
         np.array([one.at for one in records], dtype="<i8").tobytes(),
@@ -183,7 +191,7 @@ def _joins(records: list[JoinRecord]) -> tuple[bytes, bytes, bytes, bytes]:
     )
 
 
-def _votes(records: list[BatchRecord]) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
+def _votes(records: list[BatchRecord]) -> _Votes:
     statements = [statement for one in records for statement, _ in one.votes]
     wide = max(statements, default=0) >= _WIDE
     return (
@@ -195,6 +203,3 @@ def _votes(records: list[BatchRecord]) -> tuple[bytes, bytes, bytes, bytes, byte
         np.array([value for one in records for _, value in one.votes], dtype=np.int8).tobytes(),
     )
 
-
-def _ints(data: bytes, dtype: str) -> Ints:
-    return np.frombuffer(data, dtype=dtype).astype(np.int64)

@@ -26,15 +26,14 @@ def lane_of(hub: Hub) -> type[Lane]:
     version = importlib.metadata.version("uvicorn")
     if not version.startswith(_UVICORN):
         raise LaneError(f"uvicorn {version} is not {_UVICORN}x")
-    made = lane(hub)
     loop = asyncio.new_event_loop()
     try:
-        loop.run_until_complete(_rehearse(made))
+        loop.run_until_complete(_rehearse(lane(hub)))
     except Exception as error:
         raise LaneError(f"the rehearsal failed: {error!r}") from error
     finally:
         loop.close()
-    return made
+    return lane(hub)  # another one: what the first one has begun belongs to the loop that is closed
 
 
 async def _rehearse(made: type[Lane]) -> None:

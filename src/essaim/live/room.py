@@ -23,7 +23,16 @@ from essaim.live.moment import Moment, moment_at
 from essaim.live.numbers import Numbers
 from essaim.live.participants import Participants
 from essaim.live.problems import RefusalError
-from essaim.live.records import LANGUAGES, RETRACTED, BatchRecord, Block, IdeaRecord, JoinRecord, Record
+from essaim.live.records import (
+    LANGUAGES,
+    RETRACTED,
+    BatchRecord,
+    Block,
+    IdeaRecord,
+    JoinRecord,
+    Record,
+    joins_of,
+)
 from essaim.live.spec import FIRST_CONTRIBUTION, REASON, RoomSpec, frame_of
 from essaim.live.statements import Contribution, StatementRow, Statements
 from essaim.live.text import LONGEST_NAME, TextError, clean
@@ -211,10 +220,8 @@ class Room:
 
         From `cold_from` votes on they are only read, not sorted: `warm_up` is for later, and a thread.
         """
-        for block in blocks:
-            joins = block.joins
-            if len(joins.participant):
-                self.people.add_many(joins.participant, joins.unit)
+        joins = joins_of(blocks)
+        self.people.add_many(joins.participant, joins.unit)
         votes = Journaled(blocks, self.votes)
         self.people.know(votes.people - 1)
         if cold_from is not None and votes.count >= cold_from:

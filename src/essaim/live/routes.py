@@ -169,7 +169,9 @@ def batch(request: Request, body: bytes, live: LiveRoom) -> Result:
         participant = room.admit(bearer[7:].decode("latin-1"), now)
     else:
         participant = _who(request, live, now, writes=True)
-    valves.batch(participant, now)
+    wait = valves.take_batch(participant, now)
+    if wait:
+        raise valves.refuse_batch(wait)
     ballot = read_batch(body)
     outcome = room.take(participant, ballot, now)
     if outcome.record is not None:

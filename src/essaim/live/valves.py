@@ -22,7 +22,8 @@ class Valves:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._take = Buckets(limits.batch_burst, limits.batches_per_s).take
+        self.take_batch = Buckets(limits.batch_burst, limits.batches_per_s).take
+        """Lets a batch of a participant through at `now` (0), or gives the seconds to wait."""
         self._proxies = Proxies(limits.trusted_proxies)
         self._addresses = AddressBuckets(limits.address_join_burst, limits.address_joins_per_s)
         self._waiting = WaitingRoom(limits.join_burst, limits.joins_per_s, most=limits.participants)
@@ -44,13 +45,9 @@ class Valves:
         ):
             raise RefusalError("unavailable", "Too many answers wait.", retry_after=jittered(1))
 
-    def batch(self, participant: int, now: int) -> None:
-        """Let a batch through the bucket of its ticket, or refuse."""
-        wait = self._take(participant, now)
-        if wait:
-            raise RefusalError(
-                "too-many", "This ticket sends too often.", retry_after=max(1, math.ceil(wait))
-            )
+    def refuse_batch(self, wait: float) -> RefusalError:
+        """Give the refusal of a batch for which `take_batch` said to wait (in seconds)."""
+        return RefusalError("too-many", "This ticket sends too often.", retry_after=max(1, math.ceil(wait)))
 
     def join(self, request: Request, number: str | None, key: bytes, now: int) -> None:
         """Let a join through the bucket of its address and the waiting room, or give it a number."""

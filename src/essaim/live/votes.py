@@ -3,10 +3,10 @@
 The entry with the largest (seq, value) stands, so replays, late queues and two tabs cannot change the
 result. One integer holds both, so that comparing entries is comparing integers.
 
-Four forms of the same facts: the *cold* rows (a large journal as it was read, until they are warmed up), the *base* (arrays sorted by participant, made in one go from a journal), the
-*log* (arrays that grow at the end, what stood at each moment since), and the *hands* (a dictionary for each
-participant who is active here, made from the base when they first come). A copy of base and log costs
-nothing to take and is resolved in another thread.
+Four forms of the same facts: the *cold* rows (a large journal as it was read, until it is warmed up), the *base*
+(arrays sorted by participant, made in one go from a journal), the *log* (arrays that grow at the end, what
+stood at each moment since), and the *hands* (a dictionary for each participant who is active here, made from
+the base when they first come). A copy costs nothing to take and is resolved in another thread.
 """
 
 from __future__ import annotations

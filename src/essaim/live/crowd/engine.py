@@ -26,7 +26,6 @@ from essaim.live.crowd.target import Target
 from essaim.live.crowd.texts import MARK, Ideas
 from essaim.live.crowd.wheel import Wheel
 
-SAMPLE_EVERY: Final = 4096
 DRAIN_S: Final = 30.0
 LATE_JOINS: Final = 3
 """How many times the planned length the ramp may last."""
@@ -66,8 +65,15 @@ class Crowd:
         self._requests = wire.Requests(target)
         self._joining = self._join()
         self._progress, self._stop, self._count = progress, stop, count
-        self._samples = 0
-        self._want_state = self._closing = self._over = False
+        self._closing = self._over = False
+        # What is looked up at every batch, one step away.
+        self._due, self._out, self._votes = self.people.due, self.people.out, self.people.votes
+        self._keep_time, self._kept = self._times.batches.append, self.ledger.votes
+        self._minds = [self.opinions.minds[kind] for kind in self.opinions.kinds]
+        self._marked = bytearray(count)
+        """1: there is more to this person's batch than votes: an idea, a second try, a storm."""
+        self._closely = self._always_closely = clocks or bool(pace.patience)
+        """Look at the next answer as a whole, not only at what every batch needs; each second at one at least."""
         self._fewest, self._choices = pace.votes[0], pace.votes[1] - pace.votes[0] + 1
         self._soonest, self._span = pace.every * (1 - pace.jitter), pace.every * pace.jitter * 2
 
@@ -111,6 +117,7 @@ class Crowd:
         while not self._over:
             now = exchanges.now = clock()
             self._ms = int((now + self.room.wall) * 1000)
+            self._voting = self.room.phase == "compare" and not self._closing
             for tokens in self._wheel.take(now):
                 for token in tokens:
                     act(token)
@@ -131,29 +138,36 @@ class Crowd:
         if token >= self._count:
             self._poll(token - self._count)
             return
-        request = self.people.out[token]
+        request = self._out[token]
         if request is None:
-            request = self._compose(token)
-            if request is None:
-                return
-            self.people.out[token] = request
-        fresh = self.storm.missing > 0 and self.storm.needs_connection(token)
-        self.exchanges.ask(token, request, fresh)
+            votes = self._votes[token]
+            if votes and self._voting and random.random() >= self.pace.ideas:  # noqa: S311
+                body = b'{"seq":%d,"votes":[%b]}' % (self._ms, votes[:-1])
+                request = self._requests.batch(self.people.ticket[token], body)
+            else:
+                request = self._compose(token)
+                if request is None:
+                    return
+            self._out[token] = request
+        if self._marked[token] and self.storm.needs_connection(token):
+            self.exchanges.ask(token, request, True)
+        else:
+            self.exchanges.ask(token, request)
 
     def _compose(self, person: int) -> bytes | None:
-        """Make the next request of somebody; None: nothing to send at this moment."""
-        people = self.people
+        """Make the next request of somebody when it is not just votes; None: nothing to send at this moment."""
+        people, phase = self.people, self.room.phase
         if people.stage[person] != INSIDE or self._closing:
             return None if self._closing or people.stage[person] == GONE else self._joining
-        phase, idea = self.room.phase, b""
         votes = people.votes[person] if phase == "compare" else b""
-        if random.random() < self.pace.ideas and (phase == "draft" or (votes and self._ideas_in_compare)):  # noqa: S311
-            idea = self._ideas.write(person)
-        elif not votes:
+        writes = bool(votes) or (phase == "draft" and random.random() < self.pace.ideas)  # noqa: S311
+        if not writes:
             self._ask_round(person)
             return None
+        idea = self._ideas.write(person) if phase == "draft" or self._ideas_in_compare else b""
+        self._marked[person] = 1
         # The time is a number that grows, as on the phone: a batch comes at least a tick after the one before it.
-        body = b'{"seq":%d,"votes":[%b]%b}' % (self._ms, votes, idea)
+        body = b'{"seq":%d,"votes":[%b]%b}' % (self._ms, votes[:-1], idea)
         return self._requests.batch(people.ticket[person], body)
 
     def _join(self, waiting: str = "") -> bytes:
@@ -188,42 +202,46 @@ class Crowd:
         if status != 200 or token >= self._count:
             self._other(token, status, head, body, now, asked)
             return
-        people = self.people
-        due = people.due[token]
-        self._times.batches.append(now - due)
-        self._samples += 1
-        votes, idea_kept = people.votes[token], True
-        if self._want_state or b'"refused":[]' not in body or not self._samples % SAMPLE_EVERY:
-            votes, idea_kept = self._examine(token, wire.document(body), now, now - asked)
-        if self._ideas.under_way and token in self._ideas.under_way:
-            text = self._ideas.under_way.pop(token)
-            if idea_kept:
-                self.ledger.ideas.append((token, text))
-            if NO_VOTES in (people.out[token] or b""):
-                votes = b""  # written in Draft: the votes that were prepared did not go
-        if votes:
-            self.ledger.votes[token] += votes + b","
-        people.out[token] = None
-        people.tries[token] = 0
-        if self.room.clocks:
-            self.room.set_clock(token, body, now, asked)
-        if self.storm.missing and self.storm.is_back(token, now):
-            due = now - self.pace.every * random.random()  # noqa: S311 (not all on one clock from now on)
-        self._take_statements(token, body)
-        if self.pace.patience:
-            people.answered[token] += votes.count(b"[")
-            if people.answered[token] >= self.pace.patience[token]:
-                people.stage[token] = GONE
-                self.gone += 1
+        due = self._due[token]
+        self._keep_time(now - due)
+        if self._closely or self._marked[token] or b'"refused":[]' not in body:
+            due = self._acknowledged(token, body, now, asked, due)
+            if self.people.stage[token] == GONE:
                 return
+        else:
+            self._kept[token] += self._votes[token]
+            self._out[token] = None
+        self._take_statements(token, body)
         due += self._soonest + self._span * random.random()  # noqa: S311
-        people.due[token] = due
+        self._due[token] = due
         self._wheel.put(due, token)
+
+    def _acknowledged(self, person: int, body: bytes, now: float, asked: float, due: float) -> float:
+        """Look at an answer as a whole; give the moment from which the person's next turn is counted."""
+        people = self.people
+        votes, idea_kept = self._examine(person, wire.document(body), now, now - asked)
+        if person in self._ideas.under_way:
+            text = self._ideas.under_way.pop(person)
+            if idea_kept:
+                self.ledger.ideas.append((person, text))
+            if NO_VOTES in (people.out[person] or b""):
+                votes = b""  # written in Draft: the votes that were prepared did not go
+        self.ledger.votes[person] += votes
+        people.out[person] = None
+        self._marked[person] = people.tries[person] = 0
+        if self.room.clocks:
+            self.room.set_clock(person, body, now, asked)
+        if self.storm.missing and self.storm.is_back(person, now):
+            due = now - self.pace.every * random.random()  # noqa: S311 (not all on one clock from now on)
+        if self.pace.patience:
+            people.answered[person] += votes.count(b"[")
+            if people.answered[person] >= self.pace.patience[person]:
+                self._leave(person)
+        return due
 
     def _take_statements(self, person: int, body: bytes, part: bytes = b"") -> None:
         """Choose what to answer next among the statements of an answer, or of a `part` of it, and how."""
-        opinions = self.opinions
-        mind = opinions.minds[opinions.kinds[person]]
+        mind = self._minds[person]
         chance = random.getrandbits(30)
         pieces = (part or body).split(b'{"id":', self._fewest + (chance >> 20) % self._choices)
         votes = b""
@@ -231,15 +249,15 @@ class Crowd:
             digits = piece.partition(b",")[0]
             entries = mind.get(digits)
             if entries is None:
-                opinions.learn(wire.document(body)["next"])
+                self.opinions.learn(wire.document(body)["next"])
                 entries = mind[digits]
-            votes += b"," + entries[chance & 63]
+            votes += entries[chance & 63]
             chance >>= 3
-        self.people.votes[person] = votes[1:]
+        self._votes[person] = votes
 
     def _examine(self, person: int, answer: dict[str, Any], now: float, took: float) -> tuple[bytes, bool]:
         """Read a whole answer: that it is to what was asked, the state; give the votes and idea that were taken."""
-        self._want_state = False
+        self._closely = self._always_closely
         votes = self.people.votes[person]
         try:
             if b'{"seq":%d,' % answer["seq"] not in (self.people.out[person] or b""):
@@ -253,8 +271,8 @@ class Crowd:
             return votes, True
         self.tally.entries_refused.update(code for _, _, code in refused)
         places = {index for what, index, _ in refused if what == "votes"}
-        kept = [one for place, one in enumerate(wire.decode(b"[%b]" % votes)) if place not in places]
-        votes = b",".join(b"[%d,%d]" % (number, vote) for number, vote in kept)
+        kept = [one for place, one in enumerate(wire.decode(b"[%b]" % votes[:-1])) if place not in places]
+        votes = b"".join(b"[%d,%d]," % (number, vote) for number, vote in kept)
         return votes, all(what != "ideas" for what, _, _ in refused)
 
     def _other(self, token: int, status: int, head: bytes, body: bytes, now: float, asked: float) -> None:
@@ -292,8 +310,8 @@ class Crowd:
             # A batch under way was made of the statements that stand there: they stay until it is acknowledged.
             if b'"next":[{' in body and self.people.out[person] is None and not self.people.votes[person]:
                 self._take_statements(person, body)
-            elif self._want_state and b'"plan":' in body:
-                self._want_state = False
+            elif self._closely and b'"plan":' in body:
+                self._closely = self._always_closely
                 self.room.hear(wire.document(body), now, now - asked)
             if self.storm.missing:
                 self.storm.is_back(person, now)
@@ -332,11 +350,12 @@ class Crowd:
     def _again(self, person: int, after: float) -> None:
         """Come back with the same bytes, later and later, each at another moment, as the phone does."""
         self.tally.resent += 1
+        self._marked[person] = 1
         tries = self.people.tries[person] = min(self.people.tries[person] + 1, MOST_TRIES)
         self._wheel.put(self.exchanges.now + backoff(tries, after), person)
 
     def _leave(self, person: int) -> None:
-        self.people.out[person] = None
+        self.people.out[person], self.people.votes[person] = None, b""
         self._ideas.under_way.pop(person, None)
         self.people.stage[person] = GONE
         self.gone += 1
@@ -347,7 +366,7 @@ class Crowd:
         self.exchanges.cut_overdue(ABORT_S)
         self.exchanges.heads.forget()
         self.room.update(now)
-        self._want_state = True
+        self._closely = True
         self._times.fold(self.tally, self.period, self.storm.times)
         if self._progress is not None:
             self._progress(self, self._times)
@@ -384,6 +403,7 @@ class Crowd:
         for person in range(self._count):
             if people.stage[person] == INSIDE:
                 self.storm.hits(person, now)
+                self._marked[person] = 1
         self.exchanges.cut_all()
         for token in later:
             if token >= self._count:

@@ -26,6 +26,7 @@ class Exchanges:
         self.connections = Connections(target, connections)
         self.now = 0.0
         self.heads = wire.Heads()
+        self._heads = self.heads.known
         self._free = self.connections.free
         self._send, self._receive = self.connections.send, self.connections.receive
         self._answered, self._broken = answered, broken
@@ -33,11 +34,6 @@ class Exchanges:
         self._asked_at = [0.0] * connections
         self._partial: dict[int, bytes] = {}
         self._waiting: deque[tuple[int, bytes, bool]] = deque()
-
-    @property
-    def open(self) -> int:
-        """Count the connections that are open now."""
-        return self.connections.state.count(OPEN)
 
     def ask(self, token: int, request: bytes, fresh: bool = False) -> None:
         """Send on the next free connection (`fresh`: a new one), or wait for one; waiting counts as time."""
@@ -107,12 +103,15 @@ class Exchanges:
         if self._partial:
             data = self._partial.pop(place, b"") + data
         head, found, body = data.partition(b"\r\n\r\n")
-        try:
-            status, length = self.heads.read(head) if found else (0, 0)
-        except wire.Malformed as error:
-            self._break(place, str(error))
-            return
-        if len(body) != length or not found:
+        known = self._heads.get(head)
+        if known is None:
+            try:
+                known = self.heads.read(head) if found else (0, -1)
+            except wire.Malformed as error:
+                self._break(place, str(error))
+                return
+        status, length = known
+        if len(body) != length:
             self._read_more(place, data, head, body, length)
             return
         token = self._asked_by[place]
@@ -126,7 +125,7 @@ class Exchanges:
 
     def _read_more(self, place: int, data: bytes, head: bytes, body: bytes, length: int) -> None:
         """Keep the part that came. TLS may hold the rest already, without the system knowing: look again."""
-        if len(body) > length > 0 or len(head) > wire.LARGEST_HEAD:
+        if len(body) > length >= 0 or len(head) > wire.LARGEST_HEAD:
             self._break(place, "an answer longer than it says")
             return
         self._partial[place] = data

@@ -32,7 +32,7 @@ class Opinions:
         """`kinds`: the kind of each participant, counted from 0."""
         self.kinds = kinds
         self.minds: list[dict[bytes, tuple[bytes, ...]]] = [{} for _ in range(max(kinds, default=0) + 1)]
-        """Per kind: the digits of a statement's id → 64 entries `[id,vote]` to draw from."""
+        """Per kind: the digits of a statement's id → 64 entries `[id,vote],` to draw from."""
         self._lean = lean
         self._dice = random.Random(seed)  # noqa: S311 (simulated people)
 
@@ -40,7 +40,7 @@ class Opinions:
         """Make up everybody's mind on the statements of an answer."""
         for one in statements:
             number = int(one["id"])
-            entries = [b"[%d,%d]" % (number, vote) for vote in (1, -1, 0)]
+            entries = [b"[%d,%d]," % (number, vote) for vote in (1, -1, 0)]
             for kind, mind in enumerate(self.minds):
                 share = min(1.0, max(0.0, self._lean(kind, number, one["text"])))
                 agrees = round((DRAWS - PASSES) * share)

@@ -26,6 +26,6 @@ class People:
         self.due: list[float] = [0.0] * count
         """When the request that is under way, or the next one, should have left (monotonic seconds)."""
         self.votes: list[bytes] = [b""] * count
-        """The votes of the next batch, as they are sent: `[12,1],[40,-1]`."""
+        """The votes of the next batch, as they are sent, and one comma more: `[12,1],[40,-1],`."""
         self.out: list[bytes | None] = [None] * count
         """The request that was not acknowledged yet, to be sent again as it is."""

@@ -65,6 +65,7 @@ def hold(
         spread=crowd.room.spread() if clocks else None,
         streams=watched.streams,
         streams_refused=watched.refused,
+        streams_lost=watched.lost,
         events=watched.events(),
     )
 

@@ -20,11 +20,6 @@ class Storm:
         self._away = bytearray(people)
         self._cut = bytearray(people)
 
-    @property
-    def over(self) -> bool:
-        """Say whether a storm has come and everybody is back."""
-        return self.at > 0 and not self.missing
-
     def hits(self, person: int, now: float) -> None:
         """Cut somebody off."""
         self.at = now

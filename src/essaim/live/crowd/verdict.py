@@ -36,6 +36,7 @@ class Outcome:
     spread: Spread | None = None
     streams: int = 0
     streams_refused: int = 0
+    streams_lost: int = 0
     events: list[Event] = field(default_factory=list)
 
     def faults(self) -> list[str]:
@@ -62,6 +63,8 @@ class Outcome:
             found.append(f"the last one was back {tally.back.largest:.1f} s after the storm, not within 30 s")
         if self.streams_refused:
             found.append(f"{self.streams_refused:,} streams were refused")
+        if self.streams_lost and not self.may_break:
+            found.append(f"{self.streams_lost:,} streams were cut by the server")
         return found
 
     @property
@@ -173,7 +176,7 @@ class Outcome:
             "storm": {"hit": self.storm_hit, "missing": self.storm_missing},
             "check": None if self.check is None else vars(self.check),
             "spread_ms": None if self.spread is None else vars(self.spread),
-            "streams": {"open": self.streams, "refused": self.streams_refused},
+            "streams": {"open": self.streams, "refused": self.streams_refused, "lost": self.streams_lost},
             "events": [vars(one) for one in self.events],
         }
 

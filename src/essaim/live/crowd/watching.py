@@ -9,6 +9,7 @@ import multiprocessing
 import re
 import select
 import socket
+import ssl
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -134,7 +135,7 @@ class Watchers:
 
 def _watch(target: Target, count: int, source: int, pipe: Any) -> None:
     """The work of one process."""
-    request = wire.Requests(target).stream
+    request, tls = wire.Requests(target).stream, target.tls()
     poll = select.epoll()
     streams: dict[int, socket.socket] = {}
     seen = Watched()
@@ -144,7 +145,7 @@ def _watch(target: Target, count: int, source: int, pipe: Any) -> None:
     while True:
         while wanted and len(opening) < _AT_ONCE:
             wanted -= 1
-            sock = _open(target, source, request)
+            sock = _open(target, tls, source, request)
             if sock is None:
                 seen.refused += 1
                 continue
@@ -185,13 +186,12 @@ def _watch(target: Target, count: int, source: int, pipe: Any) -> None:
     pipe.send(seen)
 
 
-def _open(target: Target, source: int, request: bytes) -> socket.socket | None:
+def _open(target: Target, tls: ssl.SSLContext | None, source: int, request: bytes) -> socket.socket | None:
     try:
         sock = socket.socket(target.family, socket.SOCK_STREAM)
         loopback_source(sock, target, source)  # a process has fewer descriptors than an address has ports
         sock.settimeout(20)
         sock.connect((target.address, target.port))
-        tls = target.tls()
         if tls is not None:
             sock = tls.wrap_socket(sock, server_hostname=target.host)
         sock.sendall(request)

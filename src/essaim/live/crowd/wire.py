@@ -49,19 +49,19 @@ class Heads:
     """Reads heads of answers. Most are equal within a second, so the last ones are remembered."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, tuple[int, int]] = {}
+        self.known: dict[bytes, tuple[int, int]] = {}
 
     def read(self, head: bytes) -> tuple[int, int]:
         """Give (status, bytes of body) of a head without its empty line; raises Malformed."""
-        found = self._known.get(head)
+        found = self.known.get(head)
         if found is None:
             found = status_of(head), _length(head)
-            self._known[head] = found
+            self.known[head] = found
         return found
 
     def forget(self) -> None:
         """Empty the memory (each second: heads hold the date)."""
-        self._known.clear()
+        self.known.clear()
 
 
 def header(head: bytes, name: bytes) -> bytes:

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('listen_sessions', '0001_initial'),
+        ("listen_sessions", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='verdict',
-            name='statement',
+            model_name="verdict",
+            name="statement",
             field=models.PositiveBigIntegerField(),
         ),
     ]
