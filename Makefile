@@ -29,7 +29,7 @@ check: .venv/ready        ## style, types, borders between the parts, migrations
 
 bench: .venv/ready        ## print every measured claim of the README beside its peer
 	$(BIN)/python bench/opinion.py
-	$(BIN)/python bench/ballots.py
+	$(BIN)/python bench/live.py
 
 docs: .venv/ready         ## regenerate the reference from the code and check every link
 	$(SITE) tools.reference

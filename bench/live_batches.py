@@ -1,7 +1,8 @@
 """Durable vote batches a second on one processor, beside nginx, a bare protocol and a Django view, in the same run.
 
 Every server but nginx checks the ticket, takes the batch, and answers after the group commit that holds it is on the
-disk; nginx answers `return 200` and does no work. The server has one processor, the load (wrk) the other.
+disk; nginx answers `return 200` and does no work. The server has one processor, the load (wrk) the other. A server that
+was not busy was held back by the load, or by others on this machine: compare the processor time then.
 
     python bench/live_batches.py [--seconds 6] [--connections 512] [--rounds 3] [--only lane,floor]
 """
@@ -132,7 +133,7 @@ def measure(kind: str, folder: Path, seconds: float, connections: int) -> dict[s
         before = processor(child.pid)
         found = load(folder, port, seconds, connections)
         used = (processor(child.pid) - before) / (found["batches"] * seconds) * 1e6
-        return found | {"cpu": used, "memory": memory(child.pid)}
+        return found | {"cpu": used, "memory": memory(child.pid), "busy": used * found["batches"] / 1e6}
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(20)
@@ -199,8 +200,11 @@ def main() -> int:
     print(
         f"{options.connections} connections, {VOTES} votes a batch, {options.seconds:g} s a round, loopback"
     )
-    print(f"{'':14}{'batches/s':>12}{'votes/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'CPU us':>8}{'MB':>6}")
+    print(
+        f"{'':14}{'batches/s':>12}{'votes/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'CPU us':>8}{'busy':>6}{'MB':>6}"
+    )
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
+    costs: dict[str, list[float]] = {kind: [] for kind in kinds}
     wrong = 0.0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -209,22 +213,25 @@ def main() -> int:
             for kind in kinds:
                 found = measure(kind, folder, options.seconds, options.connections)
                 rates[kind].append(found["batches"])
+                costs[kind].append(found["cpu"])
                 wrong += found["wrong"]
                 print(
                     f"{kind:14}{found['batches']:12,.0f}{found['batches'] * VOTES:12,.0f}"
-                    f"{found['p50']:10.1f}{found['p99']:10.1f}{found['cpu']:8.1f}{found['memory']:6.0f}"
+                    f"{found['p50']:10.1f}{found['p99']:10.1f}{found['cpu']:8.1f}"
+                    f"{found['busy']:6.0%}{found['memory']:6.0f}"
                     + (f"  {found['wrong']:.0f} wrong answers" if found["wrong"] else ""),
                     flush=True,
                 )
-    print("\nlane, as a multiple (median of rounds)")
+    print("\nlane, as a multiple: of the rate, and by processor time a batch (median of rounds)")
     views = [kind for kind in kinds if kind.startswith("django")]
     best = max(views, key=lambda kind: statistics.median(rates[kind]), default=None)
     for kind in kinds:
         if kind == "lane" or "lane" not in kinds or (kind in views and kind != best):
             continue
         ratio = statistics.median(ours / its for ours, its in zip(rates["lane"], rates[kind], strict=True))
+        cost = statistics.median(its / ours for ours, its in zip(costs["lane"], costs[kind], strict=True))
         goal = {"floor": "≥ 0.9", "nginx": "≥ 0.4", best: "≥ 20"}.get(kind, "")
-        print(f"  {ratio:6.2f} × {SAYS[kind]}{f'  (goal {goal})' if goal else ''}")
+        print(f"  {ratio:6.2f} {cost:6.2f} × {SAYS[kind]}{f'  (goal {goal})' if goal else ''}")
     print("every answer was 200" if not wrong else f"{wrong:.0f} answers were not 200")
     return 0 if not wrong else 1
 

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +31,7 @@ from tests.live.hostile_http import fuzz  # noqa: E402
 from tests.live.hostile_story import TARGETS  # noqa: E402
 
 LONGEST = 4_096
+ROUND_S = 100  # the instrumentation keeps memory with every execution: begin anew before it is much
 SLOWEST_S = 20
 MEMORY_MB = 2_048
 WORDS = (
@@ -101,40 +103,49 @@ def servers(folder: Path, fast: bool, seconds: float, seed: int) -> bool:
 
 
 def parsers(folder: Path, seconds: int, seed: int) -> bool:
-    """Fuzz what reads bytes; say whether anything was found."""
+    """Fuzz what reads bytes, in rounds that share a corpus; say whether anything was found."""
     corpus, words = folder / "corpus", folder / "words"
     corpus.mkdir()
     for place, one in enumerate(seeds(random.Random(seed))):
         (corpus / f"{place:04}").write_bytes(one)
     tokens = ["".join(map(r"\x{:02x}".format, one)) for one in (*WORDS, *ODD) if 0 < len(one) < 64]
     words.write_text("".join(f'"{token}"\n' for token in tokens))
-    options = {"seed": seed, "max_total_time": seconds, "max_len": LONGEST, "timeout": SLOWEST_S,
-               "rss_limit_mb": MEMORY_MB, "dict": words, "artifact_prefix": f"{folder}/", "print_final_stats": 1}  # fmt: skip
-    arguments = [f"-{name}={value}" for name, value in options.items()]
-    process = subprocess.Popen(
-        command(*arguments, str(corpus)), env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        text=True, errors="replace",
-    )  # fmt: skip
-    assert process.stderr is not None
-    lines, first, last = [], None, None
-    for line in process.stderr:
-        lines = [*lines[-200:], line]
-        status = _STATUS.match(line)
-        if status is not None:
-            first, last = first or status, status
-            if "pulse" in line or "DONE" in line:
-                print(f"  {line.strip()}", flush=True)
-    code = process.wait()
-    if last is None or first is None:
-        raise RuntimeError("the fuzzer did not run:\n" + "".join(lines[-30:]))
-    runs, covered, features, kept, pace = last.groups()
+    runs, begun, found, first, last = 0, time.monotonic(), False, None, None
+    while not found and (left := seconds - (time.monotonic() - begun)) >= 1:
+        options = {
+            "seed": seed + runs, "max_total_time": min(ROUND_S, round(left)), "max_len": LONGEST, "timeout": SLOWEST_S,
+            "rss_limit_mb": MEMORY_MB, "dict": words, "artifact_prefix": f"{folder}/", "len_control": 0,
+        }  # fmt: skip
+        arguments = [f"-{name}={value}" for name, value in options.items()]
+        ended = subprocess.run(
+            command(*arguments, str(corpus)),
+            env=environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        statuses = [
+            status for line in ended.stderr.splitlines() if (status := _STATUS.match(line)) is not None
+        ]
+        if not statuses:
+            raise RuntimeError("the fuzzer did not run:\n" + ended.stderr[-3000:])
+        first, last, found = first or statuses[0], statuses[-1], ended.returncode != 0
+        runs += int(last[1])
+        print(f"  {last[0]}", flush=True)
+        if found:
+            print(
+                ended.stdout[-6000:],
+                ended.stderr[-3000:],
+                f"kept in {folder}; run it again with --reproduce FILE",
+                sep="\n",
+            )
+    assert first is not None and last is not None
+    spent = time.monotonic() - begun
     print(
-        f"parsers and rooms: {int(runs):,} executions of {len(TARGETS)} targets ({pace}/s), corpus {kept}, "
-        f"{covered} edges covered (seeds: {first[2]}), {features} features; {'a finding' if code else 'nothing found'}"
+        f"parsers and rooms: {runs:,} executions of {len(TARGETS)} targets in {spent:.0f} s ({runs / spent:.0f}/s), corpus {last[4]}, "
+        f"{last[2]} edges covered (seeds: {first[2]}), {last[3]} features; {'a finding' if found else 'nothing found'}"
     )
-    if code:
-        print("".join(lines[-60:]), f"kept in {folder}; run it again with --reproduce FILE", sep="\n")
-    return code != 0
+    return found
 
 
 def seeds(dice: random.Random) -> list[bytes]:

@@ -28,10 +28,13 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d
 
 
 class Floor(asyncio.Protocol):
-    """The least that a server on asyncio can do around the same core: parse, check, take, commit, answer."""
+    """The least that a server on asyncio can do around the same core: parse, route, check, take, commit, answer.
+
+    No limit of any kind, no other route or method, no cookie, no date, no count for monitoring.
+    """
 
     def __init__(self, live: LiveRoom) -> None:
-        self.live = live
+        self.routes = {f"/live/{ROOM}/batch".encode(): live}
         self.parser = httptools.HttpRequestParser(self)
 
     def connection_made(self, transport: Any) -> None:
@@ -41,18 +44,21 @@ class Floor(asyncio.Protocol):
         self.parser.feed_data(data)
 
     def on_message_begin(self) -> None:
-        self.ticket = self.body = b""
+        self.url = self.ticket = self.body = b""
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name == b"Authorization":
+        if name.lower() == b"authorization":
             self.ticket = value[7:]
 
     def on_body(self, body: bytes) -> None:
         self.body += body
 
     def on_message_complete(self) -> None:
-        live, room = self.live, self.live.room
-        now = live.clock()
+        live = self.routes[self.url]
+        room, now = live.room, live.clock()
         participant = room.admit(self.ticket.decode(), now)
         outcome = room.take(participant, read_batch(self.body), now)
         if outcome.record is not None:

@@ -52,6 +52,7 @@ class Dice:
 
     def __init__(self, data: bytes) -> None:
         self._data, self._place = data, 0
+        self.wild = True  # whether odd values are among the likely ones
 
     def __bool__(self) -> bool:
         return self._place < len(self._data)
@@ -80,6 +81,7 @@ class Dice:
 
 def batch_body(dice: Dice, statements: Sequence[int] = range(14)) -> bytes:
     """A batch that is right in most places and wrong in some."""
+    dice.wild = dice.below(3) == 2
     members = [b'"seq":%s' % number(dice, (0, 1, 2, 5, 8, 100, LARGEST_SEQ))]
     for _ in range(dice.below(5)):
         kind = dice.below(8)
@@ -96,8 +98,9 @@ def batch_body(dice: Dice, statements: Sequence[int] = range(14)) -> bytes:
 
 
 def vote(dice: Dice, statements: Sequence[int]) -> bytes:
-    """One vote."""
-    return b"[%s,%s]" % (number(dice, statements), dice.pick((b"1", b"-1", b"0", b"null", dice.pick(ODD))))
+    """One vote, on one of the first few most of the time."""
+    value = dice.pick((b"1", b"-1", b"0", b"null", dice.pick(ODD) if dice.wild else b"1"))
+    return b"[%s,%s]" % (number(dice, statements[:4] if dice.below(4) else statements), value)
 
 
 def rating(dice: Dice) -> bytes:
@@ -115,16 +118,16 @@ def contribution(dice: Dice, statements: Sequence[int]) -> bytes:
     }
     if dice.below(3) == 2:
         one["re"] = dice.pick(statements)
-    if dice.below(8) == 7:
+    if dice.wild and dice.below(8) == 7:
         one["id"] = dice.pick(("", "short", "x" * 65, "bad id 1", "é" * 8, "ok-12345\n"))
-    if dice.below(8) == 7:
+    if dice.wild and dice.below(8) == 7:
         del one[dice.pick(tuple(one))]
     return json.dumps(one, ensure_ascii=bool(dice.below(2))).encode("utf-8", "surrogatepass")
 
 
 def number(dice: Dice, likely: Sequence[int]) -> bytes:
     """A likely whole number, or now and then anything."""
-    return b"%d" % dice.pick(likely) if dice.below(8) else dice.pick(ODD)
+    return b"%d" % dice.pick(likely) if not dice.wild or dice.below(8) else dice.pick(ODD)
 
 
 def listed(dice: Dice, make: Callable[[], bytes], most: int = 60) -> bytes:
@@ -134,7 +137,7 @@ def listed(dice: Dice, make: Callable[[], bytes], most: int = 60) -> bytes:
 
 def mangled(dice: Dice, body: bytes) -> bytes:
     """The same bytes most of the time; else cut, with a byte changed, or with something put in."""
-    how, place = dice.below(24), dice.below(len(body) + 1)
+    how, place = dice.below(24) if dice.wild else 0, dice.below(len(body) + 1)
     if how == 21:
         return body[:place]
     if how == 22:
@@ -195,6 +198,8 @@ def check_taken(room: Room, who: int, ballot: Ballot, now: int = NOW + 1) -> Out
     check_kept(room, outcome)
     again = room.take(who, ballot, now)
     assert again.record is None
+    places = [{(one.what, one.index) for one in found.refused} for found in (outcome, again)]
+    assert places[0] == places[1], "what was taken is acknowledged again, what was refused is refused again"
     check_refused(outcome.refused, ballot)
     document = json.loads(answers.taken(room, outcome, now))
     assert document["seq"] == ballot.seq and len(document["refused"]) == len(outcome.refused)
@@ -345,6 +350,7 @@ def waiting(data: bytes) -> None:
             continue
         if place is None:
             let_in += 1
+            assert fresh or len(room) == 0, "whoever has no good number is behind all who wait"
             entered |= {sent} if fresh else set()
         else:
             assert place.ahead >= 0 and place.wait_s > 0
@@ -358,13 +364,38 @@ def waiting(data: bytes) -> None:
 
 
 def block(data: bytes) -> None:
-    """`records.decode` of a payload that no room wrote."""
+    """`records.decode` of a payload that no room wrote, or whose columns do not fit together."""
+    dice = Dice(data)
     try:
-        found = records.decode(data)
+        found = records.decode(dice.rest() if dice.below(4) == 0 else columns(dice))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
-    assert len(found.votes.value) == int(found.votes.count.sum())
-    assert len(list(found)) >= len(found.others)
+    one_by_one, votes, joins = list(found), records.votes_of([found]), records.joins_of([found])
+    assert len(one_by_one) == len(found.others) + len(votes.seq) + len(joins.at)
+    batches = [
+        one for one in one_by_one[: len(one_by_one) - len(found.others)] if isinstance(one, BatchRecord)
+    ]
+    assert sum(len(one.votes) for one in batches) == len(votes.value) == int(votes.count.sum())
+
+
+def columns(dice: Dice) -> bytes:
+    """A payload of almost the right shape: columns of almost the same length."""
+    joins, batches = dice.below(3), dice.below(3)
+    counts = dice.take(batches).translate(bytes(place % 4 for place in range(256)))
+    votes, wide = sum(counts), dice.pick((4, 8))
+    sizes = (
+        (4 * joins, 8 * joins, joins, 4 * joins),
+        (4 * batches, 8 * batches, 8 * batches, -1, wide * votes, votes),
+    )
+    made = [[counts if size < 0 else bytes(max(0, size + slip(dice))) for size in part] for part in sizes]
+    return msgspec.msgpack.encode(
+        [*made, dice.pick(([], [[1, 0, 0, "fr"]], [[2, 0, 1, NOW, [[0, 1]]]], [None], [[3]]))]
+    )
+
+
+def slip(dice: Dice) -> int:
+    """By how much a length is wrong: not at all most of the time."""
+    return dice.pick((0,) * 28 + (1, -1, 4, 8))
 
 
 def segment(data: bytes) -> None:

@@ -132,7 +132,7 @@ def phone(chromium: Any) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         context.add_init_script(HURRY)
         page = context.new_page()
-        page.set_default_timeout(6000)
+        page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on(
             "console",
@@ -146,7 +146,7 @@ def phone(chromium: Any) -> Iterator[Callable[..., Any]]:
     assert faults == []
 
 
-def until(condition: Callable[[], object], seconds: float = 8) -> None:
+def until(condition: Callable[[], object], seconds: float = 20) -> None:
     """Wait for something to become true on the server."""
     end = time.monotonic() + seconds
     while not condition():

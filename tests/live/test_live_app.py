@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from essaim.live import answers, hub, plan
+from essaim.live.answers import AHEAD
 from essaim.live.app import LiveApp
 from essaim.live.limits import Limits
 from essaim.live.tickets import issue
@@ -43,7 +44,11 @@ def test_a_participant_from_join_to_me(tmp_path: Path) -> None:
             assert "Secure" not in cookie
             joined = answer.json()
             assert set(joined) == {"ticket", "participant", "state", "next", "frame"}
-            assert (joined["participant"], joined["state"]["phase"], len(joined["next"])) == (0, "draft", 5)
+            assert (joined["participant"], joined["state"]["phase"], len(joined["next"])) == (
+                0,
+                "draft",
+                AHEAD,
+            )
             assert set(joined["next"][0]) == {"id", "text", "item", "kind"}
             batch = {
                 "seq": 1,
@@ -60,7 +65,7 @@ def test_a_participant_from_join_to_me(tmp_path: Path) -> None:
             assert (me["votes"], me["position"], me["why"], me["groups"]) == (0, None, "not-enough-votes", [])
             assert (me["mine"][0]["text"], me["mine"][0]["status"]) == ("Une idée", "shown")
             shown = await client.get(f"{ROOM}/next")
-            assert (len(shown.json()["next"]), shown.headers["cache-control"]) == (5, "no-store")
+            assert (len(shown.json()["next"]), shown.headers["cache-control"]) == (AHEAD, "no-store")
 
     asyncio.run(scenario())
 

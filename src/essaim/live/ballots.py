@@ -18,7 +18,7 @@ LARGEST_SEQ: Final = 2**53 - 1
 _MARK = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """One entry that was not taken: which list, which place in it, why."""
 
     what: str
@@ -34,6 +34,8 @@ class JoinRequest(msgspec.Struct, frozen=True):
     name: str | None = None
     token: str | None = msgspec.field(default=None, name="pass")
     waiting: str | None = None
+    code: str | None = None
+    mark: str | None = None
 
 
 class _Batch(msgspec.Struct, frozen=True):
@@ -43,7 +45,7 @@ class _Batch(msgspec.Struct, frozen=True):
     ideas: list[Any] = []
 
 
-class _PlainBatch(msgspec.Struct, frozen=True):
+class _PlainBatch(msgspec.Struct, frozen=True, gc=False):
     """The batch almost everybody sends: votes that are whole and nothing that needs a second look."""
 
     seq: int
@@ -62,7 +64,7 @@ class Idea(msgspec.Struct, frozen=True):
     re: int | None = None
 
 
-class Ballot(msgspec.Struct):
+class Ballot(msgspec.Struct, gc=False):
     """The entries of a batch that are well formed, and the refused ones.
 
     Ratings and ideas carry their place in the batch; `places` those of the votes (None: 0, 1, 2, …).

@@ -4,6 +4,7 @@ spec.json                       what the facilitators decided
 key, key.destroyed              the secret behind its tickets; the trace of its destruction
 journal-<worker>-<segment>.log  what each worker took in; lock-<worker>: held by who writes it
 claims                          which participant numbers belong to which worker
+burnt                           the seals of the invitation codes that were used
 published                       the latest snapshot of the lease's holder
 """
 
@@ -16,10 +17,11 @@ import secrets
 import struct
 import time
 import zlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Final
 
+from essaim.live import burnt
 from essaim.live.errors import KeyDestroyedError, LockedError, StoreError, UnknownRoomError
 from essaim.live.examine import Count, JournalReport, examine_files
 from essaim.live.files import Lock, locked, read_all, replace, sync_dir, write_all
@@ -32,6 +34,7 @@ SPEC: Final = "spec.json"
 KEY: Final = "key"
 DESTROYED: Final = "key.destroyed"
 CLAIMS: Final = "claims"
+BURNT: Final = "burnt"
 PUBLISHED: Final = "published"
 LARGEST_NUMBER: Final = 2**32 - 1
 _GUARD: Final = ".publish"
@@ -175,6 +178,16 @@ class FileStore:
         except FileNotFoundError:
             return []
         return [taken for owner, taken in _claims(data)[0] if owner == worker]
+
+    # Invitation codes
+
+    def burn(self, room: str, seals: Sequence[tuple[int, bytes]]) -> list[bytes]:
+        """Keep each (index of a code, seal) whose index has none; give the seals that stand, durable on return."""
+        return burnt.burn(self._known(room) / BURNT, seals)
+
+    def burnt(self, room: str) -> int:
+        """Count the codes that were burnt."""
+        return burnt.count(self.folder(room) / BURNT)
 
     # The lease and what its holder publishes
 

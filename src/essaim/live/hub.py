@@ -181,6 +181,9 @@ class Hub:
         try:
             if self.epoch is None:
                 self.epoch = await asyncio.to_thread(self._lease.acquire)
+                if self.epoch is not None:
+                    rooms = [live.refresh() for live in self._rooms.values()]
+                    await asyncio.gather(*rooms, return_exceptions=True)  # each says by itself what is wrong
             elif not await asyncio.to_thread(self._lease.renew):
                 _log.warning("the lease was lost: another process ranks from now on")
                 self.epoch = None

@@ -19,18 +19,21 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from essaim.live import messages, routes
+from essaim.live.addresses import Proxies
 from essaim.live.errors import JournalError
+from essaim.live.handover import Lingering, Watcher
 from essaim.live.hub import Hub
 from essaim.live.live_room import LiveRoom
 from essaim.live.messages import Answer, Header, Request
 from essaim.live.problems import RefusalError
 from essaim.live.routes import Durable, Route, Streaming
-from essaim.live.stream import framed
 from essaim.live.watch import Watch
 
 _HOT: Final = re.compile(rb"/live/([A-Za-z0-9._~-]{1,100})/(join|batch|state|stream)")
+_FORWARDED: Final = (b"x-forwarded-for", b"x-forwarded-proto")
 _KNOWN_ADDRESSES: Final = 1_024
-LINGER_S: Final = 2.0
+_PIECE: Final = 262_144
+"""The most that one read of a socket gives."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +55,7 @@ class Desk:
 
     def __init__(self, hub: Hub) -> None:
         self.hub, self.limits = hub, hub.limits
+        self.proxies = Proxies(hub.limits.trusted_proxies)
         self.watch = Watch(hub.limits)
         self.known: dict[bytes, tuple[LiveRoom, bytes, Route]] = {}
         self.defaults: list[Header] = []
@@ -80,8 +84,8 @@ class Lane(HttpToolsProtocol):
 
     # Slots beside the dictionary of the base: an object of more than thirty attributes is slow and large.
     __slots__ = (
-        "_before", "_body", "_durable", "_ended", "_goes_on", "_hot", "_in_head", "_keep", "_large", "_live",
-        "_most", "_most_body", "_refusal", "_request", "_route", "_streaming", "began", "idle", "received", "stuck",
+        "_before", "_body", "_durable", "_ended", "_goes_on", "_hot", "_in_head", "_is_unknown", "_keep", "_large", "_live",
+        "_most", "_most_body", "_refusal", "_request", "_route", "_running", "_streaming", "began", "idle", "received", "stuck",
     )  # fmt: skip
     desk: ClassVar[Desk]
 
@@ -112,6 +116,8 @@ class Lane(HttpToolsProtocol):
         self._keep = self._goes_on = True
         self._streaming: Streaming | None = None
         self._refusal: RefusalError | None = None
+        # The ordinary request whose application is at work; `cycle` is the latest one read.
+        self._running: Any = None
 
     # The connection
 
@@ -119,19 +125,22 @@ class Lane(HttpToolsProtocol):
         super().connection_made(transport)  # type: ignore[arg-type]
         self.transport.set_write_buffer_limits(high=self.desk.limits.unsent_bytes)
         self._request.scheme = self.scheme or "http"
-        self._request.peer = self.client[0] if self.client else ""
+        self._request.peer = peer = self.client[0] if self.client else ""
+        self._is_unknown = bool(self.desk.proxies) and not self.desk.proxies.trusts(peer)
         self.desk.watch.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.desk.watch.discard(self)
         if self.cycle is _WAITING:
             self.cycle = None  # type: ignore[assignment]
+        self._forsake()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         # Whoever has said everything may still listen: the answers that wait are written, then it is over.
         if not self.is_busy() or (self.cycle is not _WAITING and self.cycle.more_body):
+            self._forsake()
             return None
         self._end_soon()
         return True
@@ -175,18 +184,18 @@ class Lane(HttpToolsProtocol):
                 _log.error("live: a request could not be read", exc_info=error.__context__)
             self._stopped()
             return
-        if not self._ended:
-            self._goes_on_arriving(len(data))
+        if not self._ended or self.url:
+            self._goes_on_arriving(0 if self._ended else len(data))
 
     def _goes_on_arriving(self, piece: int) -> None:
         """Take note of a request that did not come in one piece."""
         if not self.began:
-            self.began = self.loop.time()
-        if self._in_head:
-            self._before += piece
-            if self._before > self._most:
-                self._refusal = RefusalError("headers-too-large")
-                self._stopped()
+            self.began, self.received = self.loop.time(), 0
+        self._before += piece
+        # Behind the headers: what is not body (trailers, extensions of chunks).
+        if self._before > (self._most if self._in_head else self._most + _PIECE):
+            self._refusal = RefusalError("headers-too-large")
+            self._stopped()
 
     # What begins a request is made ready when the one before it is complete: one call less for each.
     on_message_begin: Any = None
@@ -225,6 +234,9 @@ class Lane(HttpToolsProtocol):
                 parser.get_http_version() == "1.1" and not parser.should_upgrade()
             ):
                 self._live, _, self._route = hot
+                if self._is_unknown:  # what nobody vouches for is not said
+                    for name in _FORWARDED:
+                        headers.pop(name, None)
                 self._request.headers, self._goes_on = headers, goes_on
                 return
         self._route, self.received = None, 0
@@ -242,10 +254,12 @@ class Lane(HttpToolsProtocol):
             super().on_headers_complete()
         except (httptools.HttpParserInvalidURLError, UnicodeDecodeError, AttributeError):
             raise _Stop from None  # an address that is none, or of another host
+        self.headers = []  # trailers are no headers of the request
 
     def on_body(self, body: bytes) -> None:
         if self._route is None:
             self.received += len(body)
+            self._before = 0
             super().on_body(body)
             return
         self._body = self._body + body if self._body else body
@@ -262,15 +276,16 @@ class Lane(HttpToolsProtocol):
             return
         request, body = self._request, self._body
         self._body, self._keep = b"", self._goes_on
-        self._make_ready()
+        self.url, self.headers = b"", []
+        self.began, self._in_head, self._before, self._ended = 0.0, True, 0, True
         result = routes.respond(route, request, body, self._live)
         request.headers = {}  # the memory of one request serves the next
-        if type(result) is Answer:
-            self._write(result)
-            self._answered()
-        elif type(result) is Durable:
+        if isinstance(result, Durable):
             self._durable, self.cycle = result, _WAITING
             result.commits.then(self._told)
+        elif isinstance(result, Answer):
+            self._write(result)
+            self._answered()
         else:
             assert isinstance(result, Streaming)
             self._streaming = result
@@ -282,17 +297,47 @@ class Lane(HttpToolsProtocol):
         if self.transport.is_closing() or (not self._keep and self._streaming is None):
             return
         if self._streaming is not None:
-            Watcher(self, self._streaming)
+            self.desk.use(self.server_state.default_headers)
+            watcher = Watcher(self.transport, self.connections, self._streaming.live.stream)
+            self._leave()
+            watcher.begin(self._streaming.head.lines + self.desk.lines)
             return
-        if self.is_busy():  # an earlier request still has its answer to come
+        if self.is_busy():
             self.flow.pause_reading()
-            self._end_soon()
+            if self.cycle is _WAITING or not self.cycle.more_body:
+                self._end_soon()  # an earlier request still has its answer to come
+            else:
+                self._break_off()
         elif self._refusal is not None:
             self._keep = False
             self._write(routes.refuse(self._refusal, None))
-            Lingering(self)
+            self._leave()
+            Lingering(self.transport, self.connections).begin()
         else:
             self.send_400_response("Invalid HTTP request received.")
+
+    def _break_off(self) -> None:
+        """End a connection in the middle of a body that an application waits for, or will."""
+        alone = self._running is self.cycle and not self.cycle.response_started
+        self._forsake()
+        if self._durable is not None:
+            self.pipeline.clear()
+            self._keep = False
+        elif alone:
+            self.send_400_response("Invalid HTTP request received.")
+        else:
+            self.transport.close()
+
+    def _forsake(self) -> None:
+        """Tell the applications at work that their client is gone: they read and write no more."""
+        for cycle in (self._running, self.cycle):
+            if cycle is not None and cycle is not _WAITING:
+                cycle.disconnected = True
+                cycle.message_event.set()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         self.idle = self.loop.time()
@@ -306,8 +351,13 @@ class Lane(HttpToolsProtocol):
         assert durable is not None
         if self.cycle is _WAITING:
             self.cycle = None  # type: ignore[assignment]
-        if not self.transport.is_closing():  # the client may have left; what it sent is kept all the same
-            self._write(durable.finish(error))
+        if self.transport.is_closing():
+            return  # the client left; what it sent is kept all the same
+        self._write(durable.finish(error))
+        if self._keep and not self.pipeline:  # as almost always
+            self.server_state.total_requests += 1
+            self.idle = self.loop.time()
+        else:
             self._answered()
 
     def _write(self, answer: Answer) -> None:
@@ -329,13 +379,11 @@ class Lane(HttpToolsProtocol):
         else:
             self.idle = self.loop.time()
 
-    def leave_to(self, protocol: Any) -> None:
-        """Hand the connection over for good."""
+    def _leave(self) -> None:
+        """Make way for another protocol on this connection."""
         self.server_state.total_requests += 1
         self.desk.watch.discard(self)
         self.connections.discard(self)
-        self.connections.add(protocol)
-        self.transport.set_protocol(protocol)
         self.parser = None  # type: ignore[assignment]
 
     # For the watch
@@ -355,73 +403,6 @@ class Lane(HttpToolsProtocol):
             self._stopped()
         else:
             self.transport.abort()  # what reads the body is told so
-
-
-class Lingering(asyncio.Protocol):
-    """A connection that has had its last answer: what still comes is read and dropped for a while.
-
-    Closing at once would reset the connection, and the answer might be lost on its way (RFC 9112, 9.6).
-    """
-
-    __slots__ = ("_connections", "_timer", "transport")
-
-    def __init__(self, lane: Lane) -> None:
-        self.transport, self._connections = lane.transport, lane.connections
-        lane.leave_to(self)
-        self._timer = lane.loop.call_later(LINGER_S, self.transport.abort)
-        self.transport.write_eof()
-
-    def shutdown(self) -> None:
-        """Close; called by the server."""
-        self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._timer.cancel()
-        self._connections.discard(self)  # type: ignore[arg-type]
-
-
-class Watcher(asyncio.Protocol):
-    """A connection that has become a stream: nothing is left of the request it began as."""
-
-    __slots__ = ("_connections", "_stream", "transport")
-
-    def __init__(self, lane: Lane, streaming: Streaming) -> None:
-        self.transport = lane.transport
-        self._stream, self._connections = streaming.live.stream, lane.connections
-        lane.leave_to(self)
-        lane.desk.use(lane.server_state.default_headers)
-        self.transport.write(
-            b"%s%stransfer-encoding: chunked\r\n\r\n%s"
-            % (
-                streaming.head.lines,
-                lane.desk.lines,
-                framed(self._stream.greet(self)),
-            )
-        )
-
-    def push(self, text: bytes, chunk: bytes) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(chunk)
-
-    def end(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(b"0\r\n\r\n")
-            self.transport.close()
-
-    def shutdown(self) -> None:
-        """End gracefully; called by the server."""
-        self.end()
-
-    def pause_writing(self) -> None:
-        # Too slow: cut, the browser comes back and asks for the present state.
-        self.transport.abort()
-
-    def resume_writing(self) -> None:
-        pass
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stream.leave(self)
-        self._connections.discard(self)
 
 
 def lane(hub: Hub) -> type[Lane]:

@@ -6,6 +6,8 @@ import ipaddress
 from array import array
 from dataclasses import dataclass
 
+from essaim.live.addresses import Proxies
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -24,6 +26,8 @@ class Limits:
     join_burst: int = 4_000
     address_joins_per_s: float = 200.0
     address_join_burst: int = 5_000
+    address_wrong_codes: int = 200
+    address_wrong_codes_per_s: float = 0.5
     trusted_proxies: tuple[str, ...] = ()
     queue_records: int = 20_000
     queue_seconds: float = 1.0
@@ -41,6 +45,9 @@ class Limits:
     present_ms: int = 60_000
     ticket_s: int = 7 * 24 * 3600
     commit_ms: float = 10.0
+
+    def __post_init__(self) -> None:
+        Proxies(self.trusted_proxies)  # a wrong one is an error at once, not at the first join
 
 
 WIDE = Limits(
@@ -97,14 +104,17 @@ class AddressBuckets:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def take(self, address: str, now: int) -> float:
-        """Take one token of `address` at `now` (ms) and give 0, or give the seconds to wait for the next."""
+    def take(self, address: str, now: int, tokens: int = 1) -> float:
+        """Take a token of `address` at `now` (ms) and give 0, or give the seconds to wait for the next.
+
+        With no `tokens` to take it only says whether there is one.
+        """
         name = hash(_customer(address))
         level, at = self._young.get(name) or self._old.pop(name, None) or (self._burst, now)
         if now > at:
             level, at = min(self._burst, level + (now - at) * self._per_s / 1000), now
         wait = 0.0 if level >= 1 else (1 - level) / self._per_s
-        self._young[name] = (level if wait else level - 1, at)
+        self._young[name] = (level if wait else level - tokens, at)
         if len(self._young) >= self._most:
             self._old, self._young = self._young, {}
         return wait

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine, Hashable
 from concurrent.futures import Executor
@@ -18,8 +19,11 @@ from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
 from essaim.engines.opinion import Opinion
-from essaim.live import answers, projections, ranking
+from essaim.live import answers, invitations, projections, ranking
+from essaim.live.ballots import JoinRequest
+from essaim.live.burning import Burner
 from essaim.live.commits import GroupCommit
+from essaim.live.entry import Invitation
 from essaim.live.errors import JournalError, LockedError, StoreError, UnknownRoomError
 from essaim.live.limits import Limits
 from essaim.live.phone.page import Doors
@@ -68,6 +72,7 @@ class LiveRoom:
         epoch: Callable[[], int | None],
     ) -> None:
         self.name, self.limits, self.valves, self.doors = name, limits, Valves(limits), Doors()
+        self._burner = Burner(store, name, threads.disk, tick_ms=limits.commit_ms)
         self.stream = Stream(lambda: self.room.state_bytes(self.clock()), limits.heartbeat_seconds)
         self.clock = clock
         self.worker, self._epoch = worker, epoch
@@ -81,7 +86,7 @@ class LiveRoom:
         self._told_contributions, self._told_present, self._told_phase = -1, -1, ""
         self._mapping = self._claiming = False
         self._following, self._pointing = asyncio.Lock(), asyncio.Lock()
-        self._followed = 0.0
+        self._looked = self._followed = -math.inf
         self._points: tuple[Opinion | None, tuple[str, float, bytes]] | None = None
         self._closing = False
 
@@ -195,6 +200,28 @@ class LiveRoom:
         except JournalError:
             raise RefusalError("unavailable", "The journal failed.", retry_after=jittered(1)) from None
 
+    async def let_in(self, request: JoinRequest, invitation: Invitation, now: int) -> Outcome:
+        """Burn an invitation, then let its holder in: always as the participant that it was first burnt for.
+
+        Burnt first: whatever is cut short in between, the same phone comes again by its mark.
+        """
+        key, index, mark = self.room.key, invitation.index, invitation.mark
+        if key is None:
+            raise RefusalError("ended")
+        numbers, number = self.room.numbers, self.room.next_number()
+        try:
+            kept = await self._burner.burn(index, invitations.seal(key, index, mark, number))
+        except OSError:  # the number is lost: nobody knows whether it stands
+            raise RefusalError("unavailable", "The store failed.", retry_after=jittered(1)) from None
+        invited = invitations.unseal(key, index, mark, kept)
+        if invited != number:
+            numbers.give_back(number)
+        if invited is None:
+            raise RefusalError("code-used")
+        if invited != number and not self.room.people.is_in(invited):
+            await self.catch_up()
+        return self.room.enter(request, now, invited)
+
     def use(self, spec: RoomSpec) -> None:
         """Take a newer specification and tell those who watch."""
         before = self.room.spec
@@ -210,13 +237,18 @@ class LiveRoom:
 
     async def catch_up(self) -> bool:
         """Take what other workers wrote; False if that was done a moment ago. For entries unknown here."""
-        if time.monotonic() - self._followed < CATCH_UP_S:
+        asked = time.monotonic()
+        if asked - self._followed < CATCH_UP_S:
             return False
-        await self._follow()
+        await self._follow(asked)
         return True
 
-    async def _follow(self) -> None:
+    async def _follow(self, asked: float = math.inf) -> None:
+        """Take what the others wrote; not once more for each of those who asked at the same moment."""
         async with self._following:
+            if self._looked > asked:
+                return
+            self._looked = time.monotonic()
             room, found = self.room, await self._in(self._threads.work, self._news)
             self._followed = time.monotonic()
             if room is not self.room:

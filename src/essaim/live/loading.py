@@ -44,5 +44,8 @@ class Journaled:
         entry = np.repeat(columns.seq * CODES - RETRACTED, columns.count)
         entry += columns.value
         return Rows(
-            np.repeat(columns.participant.astype(np.int64), columns.count), number, entry, np.repeat(columns.at, columns.count)
+            np.repeat(columns.participant.astype(np.int64), columns.count),
+            number,
+            entry,
+            np.repeat(columns.at, columns.count),
         )

@@ -30,6 +30,11 @@ class Numbers:
         if self._ranges is not None:
             self._ranges.append(claimed)
 
+    def give_back(self, number: int) -> None:
+        """Take a number back that served for nothing: the next to come gets it."""
+        if self._ranges is not None:
+            self._ranges.appendleft(range(number, number + 1))
+
     def left(self) -> int:
         """Count what is left of the claims."""
         return sum(map(len, self._ranges or ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from typing import Final
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from essaim.live.messages import NO_STORE, Header, cookie, packed
 from essaim.live.phone import page
 from essaim.live.problems import RefusalError
 from essaim.live.records import LANGUAGES
-from essaim.live.routes import session_cookie, ticket_cookie
+from essaim.live.routes import invitation, mark_cookie, session_cookie, ticket_cookie
 
 LANGUAGE_COOKIE: Final = "essaim-language"
 _HTML: Final = b"text/html; charset=utf-8"
@@ -80,13 +81,17 @@ async def _page(
 ) -> None:
     now = live.clock()
     lang = _language(exchange, live.room.spec.lang, query.get("lang", ""))
-    who, token = _who(exchange, live, now), query.get("pass") or None
-    shared = who is None and notice is None and token is None
+    who, token, code = _who(exchange, live, now), query.get("pass") or None, query.get("code", "")
+    shared = who is None and notice is None and token is None and not code
     if shared:
         body, csp = live.doors.page(live.room, lang, now)
     else:
-        body, csp = page.render_page(live.room, who, lang, now, notice=notice, pass_token=token)
+        body, csp = page.render_page(live.room, who, lang, now, notice=notice, pass_token=token, code=code)
     headers = [*_headers(csp), *(extra or [])]
+    if live.room.spec.codes is not None and not exchange.cookie(mark_cookie(live.name)):
+        # The browser has it before it joins, so that it can come again if it never hears of its ticket.
+        mark = secrets.token_urlsafe(16)
+        headers.append(cookie(exchange, mark_cookie(live.name), mark, live.limits.ticket_s))
     if query.get("lang") in LANGUAGES:
         headers.append(_language_cookie(exchange, lang))
     await exchange.reply(packed(exchange, status, body, _HTML, headers, shared=shared))
@@ -110,6 +115,8 @@ async def _post(exchange: Exchange, live: LiveRoom, action: str) -> None:
             await _page(exchange, live, refusal.status, refusal.code, {}, retry)
             return
         notice = refusal.code
+        if notice == "bad-code":
+            notice += f"&code={quote(form.get('code', '')[:40])}"  # it is in the field again, to be corrected
     back = f"/s/{quote(live.room.spec.code)}" + (f"?notice={notice}" if notice else "")
     await exchange.redirect(back, headers)
 
@@ -120,13 +127,20 @@ async def _join(
     now = live.clock()
     live.valves.write(live.commits, time.perf_counter())
     live.reserve()
-    live.valves.join(exchange, exchange.cookie(_waiting_cookie(live)), live.room.key or b"", now)
-    lang = form.get("lang") or _language(exchange, live.room.spec.lang)
-    request = JoinRequest(lang, _number(form.get("unit")), form.get("name") or None, form.get("pass") or None)
     room = live.room
-    outcome = room.enter(request, now)
+    lang = form.get("lang") or _language(exchange, room.spec.lang)
+    request = JoinRequest(
+        lang,
+        _number(form.get("unit")),
+        form.get("name") or None,
+        form.get("pass") or None,
+        code=form.get("code"),
+    )
+    invited = invitation(exchange, request, live, now)
+    live.valves.join(exchange, exchange.cookie(_waiting_cookie(live)), room.key or b"", now)
+    outcome = room.enter(request, now) if invited is None else await live.let_in(request, invited, now)
     await live.keep(outcome)
-    headers.append(session_cookie(exchange, live, room.ticket(outcome.participant, now)))
+    headers.append(session_cookie(exchange, live, live.room.ticket(outcome.participant, now)))
     headers.append(_language_cookie(exchange, lang))
     return None
 
@@ -177,7 +191,6 @@ def _headers(csp: str) -> list[Header]:
     return [
         (b"content-security-policy", csp.encode("ascii")),
         (b"referrer-policy", b"same-origin"),
-        (b"x-frame-options", b"DENY"),
         _ASK_FIRST,
     ]
 

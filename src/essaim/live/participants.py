@@ -40,12 +40,16 @@ class Participants:
             for who, unit in zip(numbers, units, strict=True):
                 self.count += not self._joined[who]
                 self._joined[who] = 1
-                self._unit[who] = unit
+                self._unit[who] = max(self._unit[who], unit)  # two joins of one number: whatever comes first
             return
         joined = np.frombuffer(self._joined, dtype=np.uint8)
         joined[numbers] = 1
-        np.frombuffer(self._unit, dtype=np.int64)[numbers] = units
+        np.maximum.at(np.frombuffer(self._unit, dtype=np.int64), numbers, units)
         self.count = int(joined.sum())
+
+    def is_in(self, number: int) -> bool:
+        """Say whether this participant came in."""
+        return number < self.next_number and self._joined[number] == 1
 
     def know(self, number: int) -> None:
         """A record names this participant, whose join may come later."""

@@ -46,6 +46,10 @@ CREATE UNLOGGED TABLE essaim_live.published (
 ALTER TABLE essaim_live.published ALTER data SET STORAGE EXTERNAL;
 INSERT INTO essaim_live.about VALUES (1);
 """
+_ADDED: Final = """
+CREATE TABLE IF NOT EXISTS essaim_live.burnt (
+    room text, index integer, seal bytea NOT NULL, PRIMARY KEY (room, index));
+"""
 _log = logging.getLogger(__name__)
 _inherited: list[Connection] = []
 
@@ -195,9 +199,11 @@ def _prepare(connection: Connection) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         row = connection.execute("SELECT to_regclass('essaim_live.about') IS NOT NULL").fetchone()
         if row is None or not row[0]:
-            connection.execute(_SCHEMA)
+            connection.execute(_SCHEMA + _ADDED)
             return
         version = connection.execute("SELECT version FROM essaim_live.about").fetchone()
+        if version is not None and version[0] == VERSION:
+            connection.execute(_ADDED)
     if version is None or version[0] != VERSION:
         raise StoreError(
             f"the tables in essaim_live are of version {version and version[0]}, this program knows {VERSION}"

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import secrets
 import zlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final
 
 from essaim.live.bus import SNAPSHOT, SPEC, Bus, Heard, Listener
@@ -24,7 +24,7 @@ from essaim.live.tickets import KEY_BYTES
 LANES: Final = 4
 CHANNEL: Final = "essaim_live"
 LARGEST_NUMBER: Final = 2**32 - 1
-LEASE_S: Final = 2.0
+LEASE_S: Final = 1.5
 _log = logging.getLogger(__name__)
 
 
@@ -175,6 +175,35 @@ class PostgresStore:
             room, worker,
         )  # fmt: skip
         return [range(first, first + count) for first, count in rows]
+
+    # Invitation codes
+
+    def burn(self, room: str, seals: Sequence[tuple[int, bytes]]) -> list[bytes]:
+        """Keep each (index of a code, seal) whose index has none; give the seals that stand, durable on return."""
+        indexes = [index for index, _ in seals]
+
+        def run(connection: Connection) -> list[tuple[Any, ...]]:
+            # In one order, so that two who burn the same codes never wait for each other. The second statement sees
+            # what others committed while the first one waited for them.
+            connection.execute(
+                """INSERT INTO essaim_live.burnt SELECT room, given.index, given.seal FROM essaim_live.rooms,
+                unnest(%s::integer[], %s::bytea[]) WITH ORDINALITY AS given (index, seal, place)
+                WHERE room = %s ORDER BY given.index, given.place ON CONFLICT DO NOTHING""",
+                (indexes, [seal for _, seal in seals], room),
+            )
+            return connection.execute(
+                "SELECT index, seal FROM essaim_live.burnt WHERE room = %s AND index = ANY(%s)",
+                (room, indexes),
+            ).fetchall()
+
+        stand = {int(index): bytes(seal) for index, seal in self._sessions.run(run)}
+        if seals and not stand:
+            self._room(room)
+        return [stand[index] for index in indexes]
+
+    def burnt(self, room: str) -> int:
+        """Count the codes that were burnt."""
+        return int(self._rows("SELECT count(*) FROM essaim_live.burnt WHERE room = %s", room)[0][0])
 
     # The lease and what its holder publishes
 

@@ -37,7 +37,11 @@ def open_room(store: Store, name: str, limits: Limits, worker: int | None) -> tu
     except KeyDestroyedError:
         key = None
     tail = store.tail(name)
-    claimed = None if worker is None else Numbers(store.claimed(name, worker))
+    claimed = None
+    if worker is not None:
+        # A burnt code may hold a number whose join did not come any more: nobody else gets one of an earlier run.
+        burns = spec.codes is not None or store.burnt(name) > 0
+        claimed = Numbers(() if burns else store.claimed(name, worker))
     room = Room(spec, key, limits, claimed)
     room.load(blocks(tail.blocks()), cold_from=COLD_FROM)
     if claimed is not None:

@@ -27,7 +27,7 @@ _WIDE: Final = 2**32
 Ints = npt.NDArray[np.int64]
 
 
-class JoinRecord(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class JoinRecord(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
     """A participant came in. `subject` only in identified rooms, `name` never in anonymous ones."""
 
     participant: int
@@ -38,7 +38,7 @@ class JoinRecord(msgspec.Struct, frozen=True, array_like=True, tag=1):
     subject: str | None = None
 
 
-class IdeaRecord(msgspec.Struct, frozen=True, array_like=True):
+class IdeaRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A contribution: `id` given by the room, `mark` made by the client (the same for every retry)."""
 
     id: int
@@ -49,7 +49,7 @@ class IdeaRecord(msgspec.Struct, frozen=True, array_like=True):
     re: int | None = None
 
 
-class BatchRecord(msgspec.Struct, frozen=True, array_like=True, tag=2):
+class BatchRecord(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
     """What one batch changed: votes (statement, value), ratings (item, scale, value), ideas."""
 
     participant: int
@@ -202,4 +202,3 @@ def _votes(records: list[BatchRecord]) -> _Votes:
         np.array(statements, dtype="<i8" if wide else "<u4").tobytes(),
         np.array([value for one in records for _, value in one.votes], dtype=np.int8).tobytes(),
     )
-

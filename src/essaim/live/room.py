@@ -14,9 +14,10 @@ import msgspec
 import numpy as np
 
 from essaim.engines.opinion import Opinion
-from essaim.live import standing, tickets
+from essaim.live import entry, standing, tickets
 from essaim.live.ballots import LARGEST_SEQ, Ballot, Idea, JoinRequest, Refused, read_batch, read_join
 from essaim.live.deck import Deck
+from essaim.live.entry import Entry
 from essaim.live.limits import Limits
 from essaim.live.loading import Journaled
 from essaim.live.moment import Moment, moment_at
@@ -24,7 +25,6 @@ from essaim.live.numbers import Numbers
 from essaim.live.participants import Participants
 from essaim.live.problems import RefusalError
 from essaim.live.records import (
-    LANGUAGES,
     RETRACTED,
     BatchRecord,
     Block,
@@ -35,7 +35,7 @@ from essaim.live.records import (
 )
 from essaim.live.spec import FIRST_CONTRIBUTION, REASON, RoomSpec, frame_of
 from essaim.live.statements import Contribution, StatementRow, Statements
-from essaim.live.text import LONGEST_NAME, TextError, clean
+from essaim.live.text import TextError, clean
 from essaim.live.votes import CODES, Standing, Votes
 
 NEXT: Final = 5
@@ -47,7 +47,7 @@ _SHUT: Final = {"waiting": "not-started", "closed": "closed"}
 _NOTHING: Final[frozenset[int]] = frozenset()
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What came of a join or a batch: the record to keep before the answer leaves (None: no change).
 
     `unknown`: a statement was refused that this room has never heard of (another worker may have).
@@ -109,31 +109,36 @@ class Room:
         """Let somebody in from the JSON body of a join."""
         return self.enter(read_join(body), now)
 
-    def enter(self, request: JoinRequest, now: int) -> Outcome:
-        """Let somebody in; in identified rooms the same subject is the same participant for ever."""
+    def check_entry(self, request: JoinRequest, now: int) -> Entry:
+        """Give what a join says, or refuse it; changes nothing."""
         if self._at(now).here.name == "closed":
             raise RefusalError("closed", state=True)
-        lang = request.lang or self.spec.lang
-        if lang not in LANGUAGES:
-            raise RefusalError("malformed", f"lang must be one of {', '.join(LANGUAGES)}")
-        if request.unit is not None and request.unit not in self._units:
-            raise RefusalError("unknown-unit")
-        name = subject = None
-        if self.spec.privacy == "identified":
-            subject, name = self._identity(request.token, now)
-            known = self.people.numbered(subject)
-            if known is not None:
-                return Outcome(known, None)
-        elif self.spec.privacy == "pseudonymous":
-            name = _name(request.name)
+        return entry.check(request, self.spec, self._units, self.key, now)
+
+    def enter(self, request: JoinRequest, now: int, invited: int | None = None) -> Outcome:
+        """Let somebody in; in identified rooms the same subject is the same participant for ever.
+
+        `invited`: the participant that an invitation code was burnt for, in a room that asks for one.
+        """
+        said = self.check_entry(request, now)
+        if invited is None and self.spec.codes is not None:
+            raise RefusalError("code-required")
+        known = invited if said.subject is None else self.people.numbered(said.subject)
+        if known is not None and self.people.is_in(known):
+            return Outcome(known, None)
         if self.people.count >= self.limits.participants:
             raise RefusalError("unavailable", "This room is full.", retry_after=60)
+        number = self.next_number() if invited is None else invited
+        record = JoinRecord(number, now, said.lang, said.unit, said.name, said.subject)
+        self.apply(record)
+        return Outcome(record.participant, record)
+
+    def next_number(self) -> int:
+        """Take a participant number for somebody who comes in."""
         number = self.numbers.next(self.people.next_number)
         if number is None:
             raise RefusalError("unavailable", "Too many people join at once.", retry_after=1)
-        record = JoinRecord(number, now, lang, request.unit, name, subject)
-        self.apply(record)
-        return Outcome(record.participant, record)
+        return number
 
     def ticket(self, participant: int, now: int) -> str:
         """Make the ticket of a participant whose join is durable."""
@@ -300,7 +305,8 @@ class Room:
 
     def mine(self, participant: int) -> list[StatementRow]:
         """Give the contributions of a participant, oldest first."""
-        return [self.statements.row(number) for number in sorted(self._mine.get(participant, ()))]
+        rows = (self.statements.row(number) for number in self._mine.get(participant, ()))
+        return sorted(rows, key=lambda row: (row.at, row.id))
 
     def votes_of(self, participant: int) -> dict[int, int]:
         """Give {statement: +1 | -1 | 0} of a participant."""
@@ -438,19 +444,3 @@ class Room:
         if self.key is None:
             raise RefusalError("ended")
         return self.key
-
-    def _identity(self, token: str | None, now: int) -> tuple[str, str]:
-        if not token:
-            raise RefusalError("pass-required")
-        try:
-            member = tickets.check_pass(self._secret(), self.spec.room, token, now)
-        except tickets.TicketError as error:
-            raise RefusalError(error.code) from None
-        return member.subject, member.name
-
-
-def _name(raw: str | None) -> str:
-    try:
-        return clean(raw or "", longest=LONGEST_NAME)
-    except TextError as error:
-        raise RefusalError("name-required" if error.code == "text-empty" else "name-too-long") from None

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import msgspec
 
-from essaim.live import answers, messages, metrics
-from essaim.live.ballots import Ballot, read_batch, read_join
+from essaim.live import answers, entry, messages, metrics
+from essaim.live.ballots import Ballot, JoinRequest, read_batch, read_join
 from essaim.live.commits import GroupCommit, awaited
+from essaim.live.entry import Invitation
 from essaim.live.errors import JournalError
 from essaim.live.live_room import LiveRoom
 from essaim.live.messages import JSON, NO_STORE, Answer, Head, Header, Request
@@ -41,19 +41,74 @@ class Durable(msgspec.Struct, gc=False):
     """An answer that may leave when everything added to `commits` so far is on the disk."""
 
     live: LiveRoom
-    commits: GroupCommit | Overtaken
-    make: Callable[[], Answer]
+    commits: GroupCommit | Overtaken | Entering
 
     def finish(self, error: JournalError | None) -> Answer:
         """Give the answer, once `commits` has told that all is on the disk, or that it will not be."""
         try:
             if error is not None:
                 raise RefusalError("unavailable", "The journal failed.", retry_after=jittered(1))
-            return self.make()
+            return self._make()
         except RefusalError as refusal:
             return refuse(refusal, self.live)
         except Exception:
             return failed()
+
+    def _make(self) -> Answer:
+        raise NotImplementedError
+
+
+class Joined(Durable, gc=False):
+    """The answer to a join."""
+
+    outcome: Outcome
+    cookie: Header
+
+    def _make(self) -> Answer:
+        live, outcome = self.live, self.outcome
+        metrics.here.answered("join", 201)
+        if outcome.record is not None:
+            metrics.here.joins += 1
+        body = answers.joined(live.room, outcome.participant, live.clock())
+        return messages.answer(201, body, JSON, (NO_STORE, self.cookie))
+
+
+class Invited(Durable, gc=False):
+    """The answer to a join with an invitation code."""
+
+    entering: Entering
+    request: Request
+
+    def _make(self) -> Answer:
+        live, outcome = self.live, self.entering.outcome
+        if outcome is None:
+            raise self.entering.refusal
+        ticket = live.room.ticket(outcome.participant, live.clock())
+        cookie = session_cookie(self.request, live, ticket)
+        return Joined(live, live.commits, outcome, cookie)._make()
+
+
+class Taken(Durable, gc=False):
+    """The answer to a batch that came at `begun` (`time.perf_counter`)."""
+
+    outcome: Outcome
+    begun: float
+
+    def _make(self) -> Answer:
+        live, commits = self.live, self.commits
+        outcome = (commits.outcome if type(commits) is Overtaken else None) or self.outcome
+        answer = Answer(_OK, answers.taken(live.room, outcome, live.clock()))
+        count, record, votes = metrics.here, outcome.record, 0
+        if isinstance(record, BatchRecord):
+            votes = len(record.votes)
+            if record.ratings or record.ideas:
+                count.ratings += len(record.ratings)
+                count.ideas += len(record.ideas)
+        if outcome.refused:
+            for one in outcome.refused:
+                count.refused(one.code)
+        count.took(votes, time.perf_counter() - self.begun)
+        return answer
 
 
 class Streaming:
@@ -63,6 +118,41 @@ class Streaming:
 
     def __init__(self, head: Head, live: LiveRoom) -> None:
         self.head, self.live = head, live
+
+
+class Entering:
+    """In the place of the commits of a join with an invitation code: it is burnt first, then its holder comes in."""
+
+    def __init__(self, live: LiveRoom, asked: JoinRequest, invitation: Invitation, now: int) -> None:
+        self._live, self._asked, self._invitation, self._now = live, asked, invitation, now
+        self.outcome: Outcome | None = None
+        self.refusal = RefusalError("unavailable", "The invitation code could not be burnt.", retry_after=5)
+
+    def then(self, told: Callable[[JournalError | None], None]) -> None:
+        """Call `told` as `GroupCommit.then` does."""
+        self._live.spawn(self._enter(told))
+
+    async def durable(self) -> None:
+        """Wait as `GroupCommit.durable` does."""
+        await awaited(self.then)
+
+    async def _enter(self, told: Callable[[JournalError | None], None]) -> None:
+        live = self._live
+        try:
+            outcome = await live.let_in(self._asked, self._invitation, self._now)
+            if outcome.record is not None:
+                live.commits.add(outcome.record)
+        except JournalError as error:
+            told(error)
+        except RefusalError as refusal:
+            self.refusal = refusal
+            told(None)
+        except Exception:
+            _log.exception("live: an invitation code could not be burnt")
+            told(None)
+        else:
+            self.outcome = outcome
+            live.commits.then(told)
 
 
 class Overtaken:
@@ -132,6 +222,11 @@ def ticket_cookie(room: str) -> str:
     return f"essaim-{room}"
 
 
+def mark_cookie(room: str) -> str:
+    """Give the name of the cookie that holds the mark a browser comes again with (see `invitations`)."""
+    return f"essaim-mark-{room}"
+
+
 def session_cookie(request: Request, live: LiveRoom, ticket: str) -> Header:
     """Make the header that leaves a ticket with a browser."""
     return messages.cookie(request, ticket_cookie(live.name), ticket, live.limits.ticket_s)
@@ -149,12 +244,34 @@ def join(request: Request, body: bytes, live: LiveRoom) -> Result:
     live.valves.write(commits, time.perf_counter())
     asked = read_join(body)
     live.reserve()
+    invited = invitation(request, asked, live, now)
     live.valves.join(request, asked.waiting, room.key or b"", now)
+    if invited is not None:
+        entering = Entering(live, asked, invited, now)
+        # A request of its own: the lane uses the other one again.
+        return Invited(live, entering, entering, Request(request.headers, request.scheme, request.peer))
     outcome = room.enter(asked, now)
     if outcome.record is not None:
         commits.add(outcome.record)
     cookie = session_cookie(request, live, room.ticket(outcome.participant, now))
-    return Durable(live, commits, partial(_joined, live, outcome, cookie))
+    return Joined(live, commits, outcome, cookie)
+
+
+def invitation(request: Request, asked: JoinRequest, live: LiveRoom, now: int) -> Invitation | None:
+    """Give the invitation of a join, None in a room that asks for none; refused before anything is changed."""
+    codes = live.room.spec.codes
+    if codes is None:
+        return None
+    live.room.check_entry(asked, now)
+    live.valves.code(request, now)
+    if asked.mark is None:
+        asked = msgspec.structs.replace(asked, mark=request.cookie(mark_cookie(live.name)))
+    try:
+        return entry.invitation(asked, codes, live.room.key)
+    except RefusalError as refusal:
+        if refusal.code == "bad-code":
+            live.valves.code(request, now, wrong=True)
+        raise
 
 
 def batch(request: Request, body: bytes, live: LiveRoom) -> Result:
@@ -177,31 +294,8 @@ def batch(request: Request, body: bytes, live: LiveRoom) -> Result:
     if outcome.record is not None:
         commits.add(outcome.record)
     if outcome.unknown:
-        again = Overtaken(live, participant, ballot, now)
-        return Durable(live, again, lambda: _taken(live, again.outcome or outcome, begun))
-    return Durable(live, commits, partial(_taken, live, outcome, begun))
-
-
-def _joined(live: LiveRoom, outcome: Outcome, cookie: Header) -> Answer:
-    body = answers.joined(live.room, outcome.participant, live.clock())
-    metrics.here.answered("join", 201)
-    if outcome.record is not None:
-        metrics.here.joins += 1
-    return messages.answer(201, body, JSON, (NO_STORE, cookie))
-
-
-def _taken(live: LiveRoom, outcome: Outcome, begun: float) -> Answer:
-    answer = Answer(_OK, answers.taken(live.room, outcome, live.clock()))
-    count, record, votes = metrics.here, outcome.record, 0
-    if isinstance(record, BatchRecord):
-        votes = len(record.votes)
-        if record.ratings or record.ideas:
-            count.ratings += len(record.ratings)
-            count.ideas += len(record.ideas)
-    for entry in outcome.refused:
-        count.refused(entry.code)
-    count.took(votes, time.perf_counter() - begun)
-    return answer
+        return Taken(live, Overtaken(live, participant, ballot, now), outcome, begun)
+    return Taken(live, commits, outcome, begun)
 
 
 # Reading

@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
+from essaim.live.invitations import MOST
 from essaim.live.plan import Plan
 
 FIRST_CONTRIBUTION: Final = 100_000
@@ -93,6 +94,8 @@ class RoomSpec(msgspec.Struct, frozen=True):
     shown: tuple[int, ...] = ()
     hidden: tuple[int, ...] = ()
     compare_ideas: bool = True
+    codes: int | None = None
+    """How many invitation codes there are; None: anybody may come in."""
     public_url: str = ""
 
 
@@ -122,7 +125,8 @@ def decode(data: bytes) -> RoomSpec:
 
 def frame_of(spec: RoomSpec) -> bytes:
     """Give the JSON of what does not move during a session."""
-    return msgspec.json.encode({name: getattr(spec, name) for name in _FRAME})
+    frame = {name: getattr(spec, name) for name in _FRAME}
+    return msgspec.json.encode(frame | {"by_invitation": spec.codes is not None})
 
 
 def is_room(name: str) -> bool:
@@ -139,6 +143,10 @@ def _check(spec: RoomSpec) -> None:
         raise SpecError("code: 2 to 32 letters, digits or -")
     if spec.rev < 0 or spec.plan.rev < 0:
         raise SpecError("rev: cannot be negative")
+    if spec.codes is not None and not 0 <= spec.codes <= MOST:
+        raise SpecError(f"codes: between 0 and {MOST}")
+    if spec.codes is not None and spec.privacy == "identified":
+        raise SpecError("codes: an identified room lets its members in by their passes")
     _check_plan(spec.plan)
     _check_labels(spec)
     items = _unique("frame", [item.id for item in spec.frame])

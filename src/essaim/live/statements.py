@@ -88,7 +88,8 @@ class Statements:
 
     def name_author(self, participant: int, name: str, numbers: Iterable[int]) -> None:
         """Sign the contributions `numbers` of a participant; a join may be read after what it allowed."""
-        self._authors[participant] = name
+        # Of two joins of one number the same stands, in whatever order they come.
+        self._authors[participant] = max(name, self._authors.get(participant, ""))
         for number in numbers:
             self._rows.pop(number, None)
 

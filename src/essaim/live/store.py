@@ -101,6 +101,12 @@ class Store(Protocol):
     def claimed(self, room: str, worker: int) -> list[range]:
         """List the numbers a worker has claimed, in the order claimed."""
 
+    def burn(self, room: str, seals: Sequence[tuple[int, bytes]]) -> list[bytes]:
+        """Keep each (index of a code, seal) whose index has none; give the seals that stand, durable on return."""
+
+    def burnt(self, room: str) -> int:
+        """Count the codes that were burnt."""
+
     def lease(self, name: str = "ranker") -> Lease:
         """Give the lease of this name (not yet acquired)."""
 

@@ -26,6 +26,7 @@ class Valves:
         """Lets a batch of a participant through at `now` (0), or gives the seconds to wait."""
         self._proxies = Proxies(limits.trusted_proxies)
         self._addresses = AddressBuckets(limits.address_join_burst, limits.address_joins_per_s)
+        self._wrong = AddressBuckets(limits.address_wrong_codes, limits.address_wrong_codes_per_s)
         self._waiting = WaitingRoom(limits.join_burst, limits.joins_per_s, most=limits.participants)
 
     def waiting(self) -> int:
@@ -51,8 +52,7 @@ class Valves:
 
     def join(self, request: Request, number: str | None, key: bytes, now: int) -> None:
         """Let a join through the bucket of its address and the waiting room, or give it a number."""
-        forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
-        wait = self._addresses.take(self._proxies.client(request.peer, forwarded), now)
+        wait = self._addresses.take(self._address(request), now)
         if wait:
             raise RefusalError(
                 "too-many", "Too many people join from this address.", retry_after=jittered(wait)
@@ -70,6 +70,18 @@ class Valves:
                 retry_after=jittered(min(place.wait_s, LONGEST_WAIT_S)),
                 members={"number": place.number, "ahead": place.ahead},
             )
+
+    def code(self, request: Request, now: int, *, wrong: bool = False) -> None:
+        """Refuse an address from which too many wrong invitation codes came; count one that is `wrong`."""
+        wait = self._wrong.take(self._address(request), now, int(wrong))
+        if wait and not wrong:
+            raise RefusalError(
+                "too-many", "Too many wrong codes from this address.", retry_after=jittered(wait)
+            )
+
+    def _address(self, request: Request) -> str:
+        forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        return self._proxies.client(request.peer, forwarded)
 
 
 def jittered(seconds: float) -> int:

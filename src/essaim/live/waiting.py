@@ -81,8 +81,8 @@ class WaitingRoom:
     def _advance(self, now: int) -> None:
         """Refill the bucket; what is in it is spent on those who wait first."""
         if now > self._at:
-            # Unbounded while people wait: a quiet second is made up for when the next one comes.
-            most = max(self._burst, float(len(self)))
+            # Enough for all who wait, and a full bucket behind them: what a quiet minute left is made up for.
+            most = self._burst + len(self)
             self._level = min(most, self._level + (now - self._at) * self._per_s / 1000)
             self._at = now
         turns = min(int(self._level), len(self))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from essaim.listen.sessions.models import Moderation, Privacy
 from essaim.listen.sessions.presets import PRESETS, SCRATCH, every_kind, every_scale
+from essaim.live.invitations import MOST as MOST_CODES
 from essaim.ui.forms import AccessibleForm
 
 LANGUAGES = [("fr", "Français"), ("en", "English")]
@@ -60,6 +61,13 @@ class SettingsForm(AccessibleForm, forms.Form):
     )
     privacy = forms.ChoiceField(
         label=_("Who can be known"), choices=Privacy.choices, widget=forms.RadioSelect
+    )
+    by_invitation = forms.BooleanField(
+        label=_("Only with an invitation code: one person, one voice"),
+        required=False,
+        help_text=_(
+            "For anonymous and pseudonymous sessions. Make the codes in the preparation, and give one to each person."
+        ),
     )
     moderation = forms.ChoiceField(
         label=_("Moderation"), choices=Moderation.choices, widget=forms.RadioSelect
@@ -122,6 +130,17 @@ class StatementsForm(AccessibleForm, forms.Form):
         help_text=_(
             "280 characters at most. A good statement says one thing that one can agree or disagree with."
         ),
+    )
+
+
+class CodesForm(AccessibleForm, forms.Form):
+    """More invitation codes."""
+
+    count = forms.IntegerField(
+        label=_("How many codes"),
+        min_value=1,
+        max_value=MOST_CODES,
+        help_text=_("One for each person, and some to spare. You can make more later."),
     )
 
 

@@ -33,6 +33,8 @@ class Session(OrganisationModel):
     moderation = models.CharField(max_length=6, choices=Moderation, default=Moderation.AFTER)
     compare_ideas = models.BooleanField(default=True)
     ask_unit = models.BooleanField(default=False)
+    by_invitation = models.BooleanField(default=False)
+    codes = models.PositiveIntegerField(default=0)  # how many were asked for; they follow from the room's key
     kinds = models.JSONField(default=list)
     scales = models.JSONField(default=list)
     plan = models.JSONField()

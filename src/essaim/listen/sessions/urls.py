@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from essaim.listen.sessions.views import enter, prepare, results, screen, steer
+from essaim.listen.sessions.views import codes, enter, prepare, results, screen, steer
 
 app_name = "sessions"
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("sessions/<slug:session_id>/frame/", prepare.frame, name="frame"),
     path("sessions/<slug:session_id>/statements/", prepare.statements, name="statements"),
     path("sessions/<slug:session_id>/statements/<int:number>/", prepare.statement, name="statement"),
+    path("sessions/<slug:session_id>/codes/", codes.codes_page, name="codes"),
+    path("sessions/<slug:session_id>/codes.<slug:form>", codes.export, name="codes_export"),
     path("sessions/<slug:session_id>/duplicate/", prepare.duplicate, name="duplicate"),
     path("sessions/<slug:session_id>/archive/", prepare.archive, name="archive"),
     path("sessions/<slug:session_id>/restore/", prepare.restore, name="restore"),

@@ -13,6 +13,7 @@ VERBS = {
     "session.set-frame": gettext_lazy("Frame changed"),
     "session.add-statements": gettext_lazy("Statements added"),
     "session.show-statement": gettext_lazy("Statement shown or taken back"),
+    "session.make-codes": gettext_lazy("Invitation codes made"),
     "session.duplicate": gettext_lazy("Duplicated from another session"),
     "session.archive": gettext_lazy("Put away"),
     "session.restore": gettext_lazy("Brought back"),

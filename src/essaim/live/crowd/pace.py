@@ -14,6 +14,8 @@ ABORT_S: Final = 20.0
 """The phone gives a request up after this long."""
 FAST_MS: Final = 2_000
 """A slower answer does not know the time (phone page)."""
+AGEING: Final = 1.1
+"""By how much what a phone knows of the time is worth less at each answer (phone page)."""
 
 
 @dataclass(frozen=True)

@@ -38,16 +38,19 @@ def render_page(
     *,
     notice: str | None = None,
     pass_token: str | None = None,
+    code: str = "",
 ) -> tuple[bytes, str]:
     """Give (HTML, Content-Security-Policy) of the page as `participant` (None: not joined) sees it at `now`.
 
-    `notice`: the code of a refusal to explain; `pass_token`: what lets a member into an identified room.
+    `notice`: the code of a refusal to explain; `pass_token`: what lets a member into an identified room;
+    `code`: an invitation code to put into its field.
     """
     spec = room.spec
-    seen = Seen(room, participant, lang, now, pass_token)
+    seen = Seen(room, participant, lang, now, pass_token, code)
     other = "en" if lang == "fr" else "fr"
-    # Whoever comes with a pass must not lose it with the language.
-    link = urlencode({"lang": other} | ({"pass": pass_token} if pass_token else {}))
+    # Whoever comes with a pass or a code must not lose it with the language.
+    brought = {name: value for name, value in (("pass", pass_token), ("code", code)) if value}
+    link = urlencode({"lang": other} | brought)
     said = e(refusal(lang, notice)) if notice else ""
     body = (
         f'<header><p>{_MARK}<b{seen.room_lang} dir="auto">{e(seen.typeset(spec.title))}</b></p>'
@@ -131,13 +134,15 @@ def _hidden(yes: bool) -> str:
 
 def _boot(seen: Seen) -> dict[str, object]:
     """What the script starts from, so that it asks for nothing to begin."""
-    room, who, members = seen.room, seen.participant, seen.spec.privacy == "identified"
+    room, who = seen.room, seen.participant
+    asks = {"bad-pass": seen.spec.privacy == "identified"}
+    asks["bad-code"] = asks["code-used"] = seen.spec.codes is not None and who is None
     boot: dict[str, object] = {
         "room": room.spec.room,
         "path": f"/s/{quote(room.spec.code)}",
         "who": who,
         "state": msgspec.json.decode(room.state_bytes(seen.now)[1]),
-        "t": {key: TEXTS[seen.lang][key] for key in SCRIPT_TEXTS if key != "bad-pass" or members},
+        "t": {key: TEXTS[seen.lang][key] for key in SCRIPT_TEXTS if asks.get(key, True)},
     }
     if who is not None:
         boot["next"] = msgspec.json.decode(room.next_cards(who, AHEAD)) if seen.at == "compare" else []

@@ -34,27 +34,26 @@ const forget = s => {
 };
 
 // ---- Talking to the room
-let busy = false, tries = 0, timer = 0, down = false, etag = "", heard = 0, place = null;
+let busy = false, tries = 0, timer = 0, down = false, heard = 0, place = null;
 // The time over which a whole room may spread what all its phones do at once: within the grace for late answers.
 const spread = () => Math.min(S.state.participants / 10, 12e3) * Math.random();
 // Quick in a small room; the larger the room, the longer everything is gathered.
 const pace = ms => (ms + Math.min(S.state.participants, 1e4)) * (1 + .3 * Math.random());
-const ask = (path, body, headers) => {
+const ask = (path, body) => {
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 2e4);
   return fetch(path, {
     method: body ? "POST" : "GET", body: body, cache: "no-store", signal: stop.signal,
-    headers: headers || (body ? {"Content-Type": "application/json"} : {})
+    headers: body ? {"Content-Type": "application/json"} : {}
   });
 };
 // Gives {status: 0} when there is no network; `body` as it was written, byte for byte.
-const call = async (name, body, headers) => {
+const call = async (name, body) => {
   const asked = Date.now(), found = {status: 0, json: {}};
   try {
-    const answer = await ask("/live/" + boot.room + "/" + name, body, headers);
+    const answer = await ask("/live/" + boot.room + "/" + name, body);
     found.after = answer.headers.get("Retry-After");
-    etag = name == "state" && answer.headers.get("ETag") || etag;
-    if (answer.status != 304) found.json = await answer.json();
+    found.json = await answer.json();
     found.status = answer.status;
     heard = Date.now();
   } catch (error) {}
@@ -62,8 +61,8 @@ const call = async (name, body, headers) => {
   const state = name == "state" && found.status == 200 ? found.json : found.json.state;
   if (state) keep(s => {
     const took = Date.now() - asked;
-    // A slow answer does not know the time.
-    if (took < 2e3) s.shift = state.now - asked - took / 2;
+    // The quickest answer knows the time best, for a while.
+    if (took < (s.took *= 1.1)) s.shift = state.now - asked - (s.took = took) / 2;
     if (s.state.paused && !state.paused) later(spread());
     if (state.rev >= s.state.rev) s.state = state;
   });
@@ -74,7 +73,7 @@ const call = async (name, body, headers) => {
 const backoff = (n, found) => 1e3 * Math.max(Math.random() * Math.min(16, .25 * 2 ** n), (found.after || 0) * (1 + Math.random()));
 const later = ms => { clearTimeout(timer); timer = setTimeout(send, ms); };
 const soon = () => {
-  if (!tries) later(size(S) < 5 && S.deck.length > 2 ? pace(1e3) : Math.min(spread(), 4e3));
+  if (!tries) later(size(S) < 5 && S.deck.length > 2 ? pace(1e3) : spread() / 3);
   paint();
 };
 const seal = () => keep(s => {
@@ -104,7 +103,7 @@ const send = async () => {
     refused(found.json.refused, JSON.parse(body));
     if (JSON.parse(body).ideas.length) meet();
     if (pending()) later(200);
-  } else if (code == "closed" || code == "ended") {
+  } else if (/closed|ended/.test(code)) {
     const lost = (S.lost || 0) + pending();
     keep(s => Object.assign(s, {lost: lost, out: [], votes: {}, ratings: {}, ideas: []}));
   } else if (status == 409) {
@@ -141,7 +140,7 @@ const poll = async () => {
   setTimeout(poll, pace(3e3));
   if (document.hidden) return;
   // Every answer carries the state: whoever votes need not ask for it.
-  if (Date.now() - heard > 2500) await call("state", null, etag ? {"If-None-Match": etag} : {});
+  if (Date.now() - heard > 2500) await call("state");
   refill();
   if (tab == "me") meet();
   paint();
@@ -165,7 +164,7 @@ const meet = async () => {
 };
 
 // ---- What is shown
-let tab = "", was = "", last = null;
+let tab = "", was = "", last = null, flip = 0;
 // Everybody changes phase by the same clock, with or without network.
 const phase = () => {
   const state = S.state, at = state.paused ? state.paused_at : now(), plan = state.plan;
@@ -181,6 +180,9 @@ const paint = () => {
   const open = (at == "draft" ? ["idea", "rate"] : at == "compare" ? ["vote", "idea", "me"] : [])
     .filter(id => $(id) && (id != "idea" || at == "draft" || $("re")));
   document.body.dataset.at = at;
+  // At the very instant of the plan, not at the next second.
+  clearTimeout(flip);
+  if (here.left < 1e3) flip = setTimeout(paint, here.left);
   if (at != was) {
     // Somebody in the middle of a sentence stays where they are.
     if (!(focus == words && words.value && open.includes(tab))) tab = open[0];
@@ -371,9 +373,10 @@ if ($("rate")) {
 }
 
 // ---- Coming in
-const door = $("join").querySelector("form"), pass = location.hash.split("#pass=")[1];
-if (pass && door.elements.pass) {
-  door.elements.pass.value = decodeURIComponent(pass);
+const door = $("join").querySelector("form"), brought = location.hash.slice(1).split("=");
+// #pass=… or #code=…: behind the hash it stays out of the logs of servers.
+if (brought[1] && door.elements[brought[0]]) {
+  door.elements[brought[0]].value = decodeURIComponent(brought[1]);
   door.hidden = false;
   show("pass");
 }
@@ -395,7 +398,7 @@ const knock = async n => {
     setTimeout(knock, backoff(n, found), Math.min(n + 1, 6));
     tell(status ? say("crowd", found.json.ahead || "…") : T.offline);
     return;
-  } else tell(status == 401 ? T["bad-pass"] : T.refused, true);
+  } else tell(T[found.json.code] || status == 401 && T["bad-pass"] || T.refused, true);
   button.disabled = false;
   paint();
 };
@@ -408,6 +411,7 @@ keep(s => {
   // The same phone as somebody else: what was sent under the former ticket must not count twice.
   if (s.who != null && boot.who != s.who) forget(s);
   s.seen = boot.state.now;
+  s.took = 2e3;
   s.shift = s.seen - Date.now();
   s.state = boot.state;
   s.who = boot.who;

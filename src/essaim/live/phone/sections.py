@@ -28,10 +28,10 @@ class Seen:
     """What one participant sees of a room at one instant, in one language."""
 
     def __init__(
-        self, room: Room, participant: int | None, lang: str, now: int, pass_token: str | None
+        self, room: Room, participant: int | None, lang: str, now: int, pass_token: str | None, code: str = ""
     ) -> None:
         self.room, self.participant, self.lang, self.now = room, participant, lang, now
-        self.spec, self.pass_token = room.spec, pass_token
+        self.spec, self.pass_token, self.code = room.spec, pass_token, code
         self.phase = phase_at(room.spec.plan, now)
         self.at = _PLACE_OF_PHASE.get(self.phase.name, self.phase.name)
         if participant is None and self.at != "end":
@@ -109,6 +109,12 @@ def join(seen: Seen) -> str:
         return '<section id="join" hidden><form></form></section>'
     shut = spec.privacy == "identified" and not seen.pass_token
     fields = ""
+    if spec.codes is not None:
+        fields += (
+            f'<label>{e(seen.say("code"))}<input name="code" required minlength="10" maxlength="40" '
+            f'autocomplete="off" autocapitalize="characters" spellcheck="false" value="{e(seen.code)}" '
+            f'aria-describedby="once"></label><p id="once"><small>{e(seen.say("once"))}</small></p>'
+        )
     if spec.privacy == "pseudonymous":
         fields += (
             f'<label>{e(seen.say("name"))}<input name="name" required maxlength="40" autocomplete="nickname">'

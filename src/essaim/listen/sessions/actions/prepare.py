@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from essaim.base.actions import Done, action
@@ -19,8 +20,10 @@ from essaim.listen.sessions.actions.publishing import publish
 from essaim.listen.sessions.frames import FrameLine, parse_outline
 from essaim.listen.sessions.models import FrameItem, Moderation, Privacy, Seed, Session
 from essaim.listen.sessions.presets import every_kind, every_scale, preset
+from essaim.listen.sessions.queries.room import room_view
 from essaim.listen.sessions.queries.sessions import find, frame_lines, milliseconds
 from essaim.listen.sessions.queries.specification import plan_as_json, plan_of
+from essaim.live.invitations import MOST
 from essaim.live.plan import PhaseWindow, Plan, phase_at
 from essaim.live.text import tidy
 
@@ -37,6 +40,7 @@ SETTINGS = {
     "moderation",
     "compare_ideas",
     "ask_unit",
+    "by_invitation",
     "kinds",
     "scales",
 }
@@ -102,7 +106,8 @@ def edit_session(
     Once it has started only title, question and moderation can change: the rest was promised to those who joined.
 
     Raises:
-        Refused: an unknown setting or a value that is not offered. Conflict: the session has started.
+        Refused: an unknown setting or a value that is not offered. Conflict: the session has started, or somebody
+            is in it without the invitation code that would be asked for.
     """
     session = find(session_id=session_id, by=by)
     started = phase_at(plan_of(session), milliseconds(now)).name != "waiting"
@@ -114,6 +119,18 @@ def edit_session(
         raise Conflict("started", _("The session has started: this can no longer be changed."))
     for name, value in changed.items():
         setattr(session, name, _valid(name, value))
+    if session.by_invitation and session.privacy == Privacy.IDENTIFIED:
+        raise Refused(
+            "by-invitation",
+            _("Members of an identified session enter with their account: it needs no invitation code."),
+            field="by_invitation",
+        )
+    if session.by_invitation and "by_invitation" in changed and room_view(session).participants:
+        raise Conflict(
+            "people-in",
+            _("People are already in without a code. Duplicate the session to ask for one."),
+            field="by_invitation",
+        )
     if minutes:
         plan = plan_of(session)
         if len(minutes) != len(plan.phases) or not all(0 <= m <= MAX_MINUTES for m in minutes):
@@ -233,6 +250,28 @@ def duplicate_session(*, session_id: str, title: str, by: Actor, now: datetime) 
     return Done(copy, address("session", copy.id), {"from": source.id})
 
 
+@action("session.make-codes", may=[Role.FACILITATOR])
+def make_codes(*, session_id: str, count: int, by: Actor, now: datetime) -> Done[Session]:
+    """Make more invitation codes (also while the session runs); those made before stay good.
+
+    Raises:
+        Refused: none, or more than 100,000 in all. Conflict: the session asks for no code, or has ended for good.
+    """
+    session = find(session_id=session_id, by=by)
+    if not session.by_invitation:
+        raise Conflict("no-codes", _("This session asks for no invitation code."))
+    if plan_of(session).ended_at is not None:
+        raise Conflict("ended", _("The session has ended for good."))
+    if count < 1:
+        raise Refused("count", _("Make at least one code."), field="count")
+    made = Session.objects.filter(pk=session.pk, codes__lte=MOST - count).update(codes=F("codes") + count)
+    if not made:
+        raise Refused("count", _("A session has at most 100,000 invitation codes."), field="count")
+    session.refresh_from_db()
+    publish(session)
+    return Done(session, address("session", session.id), {"made": count, "codes": session.codes})
+
+
 @action("session.archive", may=[Role.FACILITATOR])
 def archive_session(*, session_id: str, by: Actor, now: datetime) -> Done[Session]:
     """Put a session away: it leaves the lists and its code no longer opens. Nothing is deleted; `restore_session` undoes it.
@@ -280,7 +319,7 @@ def _valid(name: str, value: Any) -> Any:
         if len(question) > 400:
             raise Refused("question", _("The question has at most 400 characters."), field="question")
         return question
-    if name in ("compare_ideas", "ask_unit"):
+    if name in ("compare_ideas", "ask_unit", "by_invitation"):
         return bool(value)
     offered: dict[str, set[str]] = {
         "language": {"fr", "en"},

@@ -55,5 +55,6 @@ def room_spec(session: Session) -> RoomSpec:
         shown=tuple(sorted(number for number, shown in verdicts if shown)),
         hidden=tuple(sorted(number for number, shown in verdicts if not shown)),
         compare_ideas=session.compare_ideas,
+        codes=session.codes if session.by_invitation else None,
         public_url=settings.PUBLIC_URL,
     )

@@ -1,1 +1,1 @@
-"""The pages: `prepare` a session, `steer` it, the big `screen`, its `results`, and how people `enter` it."""
+"""The pages: `prepare` a session, its invitation `codes`, `steer` it, the big `screen`, its `results`, and how people `enter` it."""

@@ -105,6 +105,7 @@ def settings_page(request: HttpRequest, session_id: str) -> HttpResponse:
         "moderation": session.moderation,
         "compare_ideas": session.compare_ideas,
         "ask_unit": session.ask_unit,
+        "by_invitation": session.by_invitation,
         "kinds": [kind["id"] for kind in session.kinds],
         "scales": [scale["id"] for scale in session.scales],
         **{f"{window.name}_minutes": window.minutes for window in plan.phases},

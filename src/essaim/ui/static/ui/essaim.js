@@ -1,5 +1,5 @@
 // The behaviour every page shares. Pages work without it; each part is declared in the HTML:
-//   data-set-theme=""|light|dark   data-copy="text"   data-open="dialog id"   data-countdown="epoch ms"   data-go="letter"
+//   data-set-theme=""|light|dark   data-copy="text"   data-print   data-open="dialog id"   data-countdown="epoch ms"   data-go="letter"
 //   data-menu on <details>   data-toast="short|undo|stay"   data-close   data-focus (takes the focus on load)
 //   data-stream="/live/x/stream" [data-events="plan counts"]: each event "name" of the stream reaches the elements inside
 //   whose hx-trigger mentions "essaim:name", and the stream element itself as a DOM event (map.js listens to it).
@@ -40,6 +40,7 @@ document.addEventListener("click", (event) => {
   let hit
   if ((hit = at("[data-set-theme]"))) setTheme(hit.dataset.setTheme)
   if ((hit = at("[data-copy]"))) copy(hit)
+  if (at("[data-print]")) print()
   if ((hit = at("[data-open]"))) document.getElementById(hit.dataset.open)?.showModal()
   if ((hit = at("[data-close]"))) hit.closest(".toast")?.remove()
   for (const menu of $$("[data-menu][open]")) if (!menu.contains(event.target) || at("[data-open]")) menu.open = false
