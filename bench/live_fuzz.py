@@ -127,19 +127,17 @@ def parsers(folder: Path, seconds: int, seed: int) -> bool:
         statuses = [
             status for line in ended.stderr.splitlines() if (status := _STATUS.match(line)) is not None
         ]
-        if not statuses:
-            raise RuntimeError("the fuzzer did not run:\n" + ended.stderr[-3000:])
-        first, last, found = first or statuses[0], statuses[-1], ended.returncode != 0
-        runs += int(last[1])
-        print(f"  {last[0]}", flush=True)
+        found = any(corpus.parent.glob("*-" + "[0-9a-f]" * 40))
         if found:
-            print(
-                ended.stdout[-6000:],
-                ended.stderr[-3000:],
-                f"kept in {folder}; run it again with --reproduce FILE",
-                sep="\n",
-            )
-    assert first is not None and last is not None
+            print(ended.stdout[-6000:], ended.stderr[-3000:], f"kept in {folder}; see --reproduce", sep="\n")
+        elif not statuses or ended.returncode:
+            raise RuntimeError("the fuzzer did not run:\n" + ended.stderr[-3000:])
+        if statuses:
+            first, last = first or statuses[0], statuses[-1]
+            runs += int(last[1])
+            print(f"  {last[0]}", flush=True)
+    if first is None or last is None:
+        return found
     spent = time.monotonic() - begun
     print(
         f"parsers and rooms: {runs:,} executions of {len(TARGETS)} targets in {spent:.0f} s ({runs / spent:.0f}/s), corpus {last[4]}, "

@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,7 @@ def test_the_digest_is_the_one_a_live_session_shows(
     found = document(capsys, write(tmp_path / "votes.csv", rows))
     matrix = from_triples(*np.array([[int(cell) for cell in row.split(",")] for row in rows]).T)
     view = RoomView.__new__(RoomView)
-    object.__setattr__(view, "vote_matrix", matrix)
+    object.__setattr__(view, "facts", SimpleNamespace(matrix=matrix))
     assert found["votes"]["digest"] == f"sha256:{view.vote_digest}"
     rows[0] = rows[0][:-1] + ("0" if rows[0][-1] != "0" else "1")
     assert (

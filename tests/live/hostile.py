@@ -31,7 +31,7 @@ from tests.live.rooms import KEY, NOW, idea, make_room, running
 T = TypeVar("T")
 OTHER_KEY: Final = bytes(range(32, 64))
 SOON_S: Final = NOW // 1000 + 3600
-LIMITS: Final = Limits(contributions_each=3, contributions=8, participants=6)
+LIMITS: Final = Limits(contributions_each=3, contributions=8, participants=6, ticket_s=5_400)
 MARKER: Final = b"\x8fMARK\x00\xff\x01"
 _BLOCK: Final = struct.Struct(">8sII")
 

@@ -24,23 +24,15 @@ from essaim.live.problems import RefusalError
 from essaim.live.records import RETRACTED, BatchRecord, JoinRecord, Record
 from essaim.live.room import Room
 from essaim.live.spec import RoomSpec
+from essaim.live.tickets import TicketError
 from tests.live import hostile
 from tests.live.hostile import LIMITS, OTHER_KEY, Dice, batch_body, check_refused
 from tests.live.rooms import KEY, MINUTE, NOW, everything, make_spec
 
 STEPS: Final = 60
 _CHANGES: Final = (
-    "start",
-    "next",
-    "pause",
-    "resume",
-    "close",
-    "reopen",
-    "freeze",
-    "unfreeze",
-    "hide",
-    "before",
-)
+    "start", "next", "pause", "resume", "close", "reopen", "freeze", "unfreeze", "hide", "before", "end",
+)  # fmt: skip
 
 
 class Story:
@@ -142,6 +134,7 @@ class Story:
             "close": plans.close,
             "freeze": plans.freeze,
             "unfreeze": plans.unfreeze,
+            "end": plans.end,
         }
         return moves[how](spec.plan, self.now)
 
@@ -159,16 +152,21 @@ class Story:
 
     def post(self, ticket: str, body: bytes) -> None:
         """Send a batch, and put into the account what is to stand."""
-        who = tickets.check(KEY, self.room.spec.number, ticket, 0)
+        number, before = self.room.spec.number, self.room.version
+        who = tickets.check(KEY, number, ticket, 0)
+        try:
+            good = self.room.key is not None and tickets.check(KEY, number, ticket, self.now) == who
+        except TicketError:
+            good = False
         votable, spec = set(self.room.statements.votable), self.room.spec
         opened = plans.takes(spec.plan, "compare", self.now, grace=LIMITS.grace_ms)
-        before = self.room.version
         try:
             outcome = self.room.submit(ticket, body, self.now)
         except RefusalError as refusal:
-            assert refusal.status in (400, 401, 409, 410), refusal
+            assert refusal.status in ((400, 409) if good else (401, 410)), refusal
             assert self.room.version == before
             return
+        assert good, "a ticket that has expired, or whose key is destroyed, opened the room"
         self.bodies.append((ticket, body))
         ballot = read_batch(body)
         check_refused(outcome.refused, ballot)

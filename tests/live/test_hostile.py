@@ -217,7 +217,7 @@ def test_trailers_have_an_end(tmp_path: Path, path: str, more: bytes) -> None:
                 await client.writer.drain()
             await client.reader.readexactly(1 << 20)
 
-    run(tmp_path, scenario)
+    run(tmp_path, scenario, Limits(body_seconds=600.0))
 
 
 def test_trailers_are_no_headers(tmp_path: Path) -> None:

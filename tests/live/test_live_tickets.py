@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from essaim.live.tickets import TicketError, check, check_pass, issue, sign_pass
+from essaim.live.tickets import Checked, TicketError, check, check_pass, issue, sign_pass
 
 KEY, OTHER = bytes(range(32)), bytes(32)
 NOW = 1_800_000_000_000
@@ -72,3 +72,15 @@ def test_pass_refusals() -> None:
 
 def test_a_ticket_is_not_a_pass() -> None:
     assert fault(check_pass, KEY, "room-1", issue(KEY, 1, 5, SOON), NOW) == "bad-pass"
+
+
+def test_a_ticket_remembered_as_good_is_good_until_it_expires() -> None:
+    known, ticket = Checked(), issue(KEY, 7, 5, 2_000)
+    assert known.participant(ticket, 1_000) is None, "nothing is known before it was checked"
+    assert known.check(KEY, 7, ticket, 1_000) == 5
+    assert known.participant(ticket, 1_999_999) == 5
+    assert known.participant(ticket, 2_000_000) is None
+    with pytest.raises(TicketError):
+        known.check(KEY, 7, ticket, 2_000_000)
+    for forged in (ticket[:-1] + ("A" if ticket[-1] != "A" else "B"), ticket + "A", ticket.lower()):
+        assert known.participant(forged, 1_000) is None

@@ -44,6 +44,7 @@ CATCH_UP_S: Final = 0.2
 """Not sooner again: unknown statements may be asked for by anybody, as often as they like."""
 _NUMBERS: Final = 1024
 _AT_ONCE: Final = 500
+_FRESH_S: Final = 0.001
 P = ParamSpec("P")
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class LiveRoom:
         self._burner = Burner(store, name, threads.disk, tick_ms=limits.commit_ms)
         self.stream = Stream(lambda: self.room.state_bytes(self.clock()), limits.heartbeat_seconds)
         self.clock = clock
+        self._read_at, self._read = float("-inf"), 0
         self.worker, self._epoch = worker, epoch
         self._store, self._threads = store, threads
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,6 +91,12 @@ class LiveRoom:
         self._looked = self._followed = -math.inf
         self._points: tuple[Opinion | None, tuple[str, float, bytes]] | None = None
         self._closing = False
+
+    def clock_at(self, instant: float) -> int:
+        """Give the time as `clock` does, at most a millisecond old; `instant`: `time.perf_counter()` now."""
+        if instant - self._read_at > _FRESH_S:
+            self._read_at, self._read = instant, self.clock()
+        return self._read
 
     # Life
 

@@ -97,7 +97,8 @@ class Taken(Durable, gc=False):
     def _make(self) -> Answer:
         live, commits = self.live, self.commits
         outcome = (commits.outcome if type(commits) is Overtaken else None) or self.outcome
-        answer = Answer(_OK, answers.taken(live.room, outcome, live.clock()))
+        ended = time.perf_counter()
+        answer = Answer(_OK, answers.taken(live.room, outcome, live.clock_at(ended)))
         count, record, votes = metrics.here, outcome.record, 0
         if isinstance(record, BatchRecord):
             votes = len(record.votes)
@@ -107,7 +108,7 @@ class Taken(Durable, gc=False):
         if outcome.refused:
             for one in outcome.refused:
                 count.refused(one.code)
-        count.took(votes, time.perf_counter() - self.begun)
+        count.took(votes, ended - self.begun)
         return answer
 
 
@@ -279,7 +280,7 @@ def batch(request: Request, body: bytes, live: LiveRoom) -> Result:
     headers, begun = request.headers, time.perf_counter()
     if headers.get(b"content-type") != JSON and not request.is_json():
         raise RefusalError("unsupported-media-type")
-    commits, room, valves, now = live.commits, live.room, live.valves, live.clock()
+    commits, room, valves, now = live.commits, live.room, live.valves, live.clock_at(begun)
     valves.write(commits, begun)
     bearer = headers.get(b"authorization", b"")
     if bearer.startswith(b"Bearer "):  # as almost always
