@@ -19,6 +19,7 @@ from essaim.live.file_store import FileStore
 from essaim.live.limits import Limits
 from essaim.live.live_room import LiveRoom
 from essaim.live.plan import PhaseWindow, Plan
+from essaim.live.problems import RefusalError
 from tests.live.lanes import Served, eventually, run
 from tests.live.rooms import KEY, MINUTE, enter, idea, make_room, send
 from tests.live.served import ROOM, bearer, join, live_spec, on_sockets, serving
@@ -316,3 +317,13 @@ def test_a_clock_that_steps_by_an_hour_and_back_moves_no_phase() -> None:
     for name, minutes in (("draft", 10), ("compare", 10)):
         assert abs(phases.count(name) - 60 * minutes) <= 0.6 * minutes + 1, "within one part in a hundred"
     assert shown == phases.count("compare") and len(room.votes_of(0)) == 12 and room.key == KEY
+
+
+def test_nobody_comes_in_where_no_ticket_can_be_given() -> None:
+    """A worker whose clock is a little behind that of the facilitators who ended the session for good."""
+    now = hubs.clock()
+    begun = plan.start(Plan(0, (PhaseWindow("compare"),)), now)
+    room = make_room(plan.end(plan.freeze(plan.close(begun, now + 100), now + 100), now + 100))
+    with pytest.raises(RefusalError) as refused:
+        enter(room, now + 50)
+    assert (refused.value.code, room.people.count) == ("ended", 0)

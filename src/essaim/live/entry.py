@@ -31,7 +31,9 @@ class Invitation(msgspec.Struct, frozen=True):
 
 
 def check(request: JoinRequest, spec: RoomSpec, units: Container[int], key: bytes | None, now: int) -> Entry:
-    """Read a join, or refuse it."""
+    """Read a join, or refuse it; without a key there is no ticket to give."""
+    if key is None:
+        raise RefusalError("ended")
     lang = request.lang or spec.lang
     if lang not in LANGUAGES:
         raise RefusalError("malformed", f"lang must be one of {', '.join(LANGUAGES)}")
@@ -59,11 +61,9 @@ def invitation(request: JoinRequest, codes: int, key: bytes | None) -> Invitatio
     return Invitation(index, request.mark)
 
 
-def _member(token: str | None, room: str, key: bytes | None, now: int) -> tuple[str, str]:
+def _member(token: str | None, room: str, key: bytes, now: int) -> tuple[str, str]:
     if not token:
         raise RefusalError("pass-required")
-    if key is None:
-        raise RefusalError("ended")
     try:
         member = tickets.check_pass(key, room, token, now)
     except tickets.TicketError as error:

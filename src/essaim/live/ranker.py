@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
 from collections.abc import Hashable
@@ -25,6 +26,8 @@ from essaim.live.spec import SpecError
 
 LOOK_S: Final = 1.0
 SWEEP_S: Final = 3600.0
+NICE: Final = 10
+"""A map that comes a second later is better than a vote that does."""
 IDLE_S: Final = 600.0
 _log = logging.getLogger(__name__)
 
@@ -110,4 +113,5 @@ def main(address: Path | str) -> None:
             asyncio.get_running_loop().add_signal_handler(one, stopped.set)
         await run(address, stopped)
 
+    os.nice(NICE)
     asyncio.run(until_told())
