@@ -40,6 +40,8 @@ from essaim.live.stream import Stream
 from essaim.live.valves import Valves, jittered
 
 REFRESH_S: Final = 1.0
+MAP_S: Final = 3.0
+"""A map is made a fifth of the time, so that votes have the processor; but after this long at the latest."""
 CATCH_UP_S: Final = 0.2
 """Not sooner again: unknown statements may be asked for by anybody, as often as they like."""
 _NUMBERS: Final = 1024
@@ -87,6 +89,7 @@ class LiveRoom:
         self._viewed, self._told, self._mapped = -1, -1, -1
         self._told_contributions, self._told_present, self._told_phase = -1, -1, ""
         self._mapping = self._claiming = False
+        self._mapped_at, self._map_took = float("-inf"), 0.0
         self._following, self._pointing = asyncio.Lock(), asyncio.Lock()
         self._looked = self._followed = -math.inf
         self._points: tuple[Opinion | None, tuple[str, float, bytes]] | None = None
@@ -344,7 +347,8 @@ class LiveRoom:
         if contributions != self._told_contributions:
             self.stream.tell("contributions", room.spec.rev)
         self._told_phase, self._told_present, self._told_contributions = here, present, contributions
-        if room.votes_version != self._mapped and not self._mapping and self._epoch() is not None:
+        due = time.monotonic() - self._mapped_at >= min(MAP_S, 4 * self._map_took)
+        if due and room.votes_version != self._mapped and not self._mapping and self._epoch() is not None:
             self._mapping = True
             self.spawn(self._map(room))
 
@@ -372,6 +376,7 @@ class LiveRoom:
 
     async def _map(self, room: Room) -> None:
         """Compute the opinion map in a thread and publish it; `_mapping` keeps it from running twice at once."""
+        begun = time.monotonic()
         try:
             self._mapped = room.votes_version
             stamp = str(await self._in(self._threads.work, self._store.journal_stamp, self.name))
@@ -385,7 +390,8 @@ class LiveRoom:
         except Exception:
             _log.exception("room %s: the opinion map could not be computed", self.name)
         finally:
-            self._mapping = False
+            self._mapping, self._mapped_at = False, time.monotonic()
+            self._map_took = self._mapped_at - begun
 
     def _publish(self, epoch: int, opinion: Opinion | None, stamp: str) -> None:
         if not self._store.publish(self.name, epoch, ranking.encode(opinion, stamp)):
