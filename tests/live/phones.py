@@ -95,7 +95,7 @@ class Served:
         return self.room(spec).votes.live
 
     def ratings(self, spec: RoomSpec) -> list[int]:
-        return sorted(value for _, _, value in self.room(spec).ratings.triples())
+        return sorted(self.room(spec).ratings.copy().standing().value.tolist())
 
     def voices(self, spec: RoomSpec) -> list[StatementRow]:
         """What participants wrote."""

@@ -113,15 +113,6 @@ class Statements:
             return "shown" if seed.shown else "hidden"
         return "shown" if self._after else "waiting"
 
-    def seen(self, number: int) -> int:
-        """Give the number of votes that stand on a statement, passes included."""
-        return sum(self._tally(number)[1:])
-
-    def author_of(self, number: int) -> int | None:
-        """Give the participant who brought a statement, None for a seed."""
-        contribution = self.contributions.get(number)
-        return None if contribution is None else contribution.participant
-
     def on_offer(self) -> list[int]:
         """Give what can be put to the vote now, by their numbers in the votes."""
         return list(self._offer)

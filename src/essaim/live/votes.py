@@ -12,7 +12,7 @@ the base when they first come). A copy costs nothing to take and is resolved in 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -174,11 +174,6 @@ class Standing(Generic[Target]):
             if entry & CODE
         }
 
-    def has(self, participant: int, target: Target) -> bool:
-        """Say whether this participant has an entry that stands on `target`."""
-        number = self.numbers.get(target)
-        return number is not None and bool(self.hand(participant).get(number, 0) & CODE)
-
     def count(self, participant: int) -> int:
         """Give how many targets this participant answered, those taken back included."""
         return len(self.hand(participant))
@@ -204,13 +199,6 @@ class Standing(Generic[Target]):
     def log_size(self) -> int:
         """How many rows the log holds."""
         return sum(len(one.at) for one in self._sealed) + len(self._at)
-
-    def triples(self) -> Iterator[tuple[int, Target, int]]:
-        """Walk over what stands, in no particular order."""
-        standing = self.copy().standing()
-        rows = (standing.participant.tolist(), standing.target.tolist(), standing.value.tolist())
-        for participant, number, value in zip(*rows, strict=True):
-            yield participant, self.targets[number], value
 
     # Inside
 
